@@ -1,0 +1,54 @@
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <string>
+
+#include <CLI/CLI.hpp>
+
+#include "experiments/commands/commands.h"
+#include "framework/core/error.h"
+#include "framework/core/log.h"
+
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+int report_failure(const std::string& sentence, int exit_code) {
+  std::fprintf(stderr, "affinis: %s\n", sentence.c_str());
+  return exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using affinis::ErrorCode;
+  affinis::Logger logger;
+  logger.add_sink(affinis::make_terminal_sink());
+  affinis::experiments::CommandContext context{logger, argv[0]};
+
+  CLI::App app("Affinis: which visual tasks help which, and therefore which few are worth labelling.", "affinis");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "affinis " AFFINIS_VERSION);
+#ifdef AFFINIS_WITH_TORCH
+  affinis::experiments::add_study_commands(app, context);
+#endif
+  affinis::experiments::add_report_command(app, context);
+  affinis::experiments::add_data_commands(app, context);
+  affinis::experiments::add_taxonomy_commands(app, context);
+
+  try {
+    app.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return report_failure(std::string(error.what()) + "; see --help", kUsage);
+  } catch (const affinis::Error& error) {
+    return report_failure(error.what(), error.code() == ErrorCode::kUsage ? kUsage : kFailed);
+  } catch (const std::bad_alloc&) {
+    return report_failure("out of memory; try a smaller batch, fewer threads or fewer rooms", kFailed);
+  } catch (const std::exception& error) {
+    return report_failure(std::string("unexpected failure: ") + error.what(), kFailed);
+  }
+}
