@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "framework/core/log.h"
+#include "framework/data/sample.h"
+
+namespace affinis::data {
+
+/// Label names by vocabulary ("semantic", "scene"); position = label value. They belong to the data set, not to Affinis.
+using Vocabularies = std::map<std::string, std::vector<std::string>>;
+
+/// What a store says of itself (root attributes).
+struct StoreInfo {
+  std::string split;  ///< "train", "transfer" or "test"
+  std::int64_t image_side = 0;
+  std::vector<std::string> fields;
+  Vocabularies vocabularies;
+  nlohmann::json provenance;  ///< program, version, settings, seed, attribution
+};
+
+/// Writes one HDF5 file: /fields/<name> with one sample a chunk, /checksums/<name> (CRC-32C of each stored chunk or JPEG), /index
+/// (building, scene, view), root attributes. Written beside and renamed by finish(); a writer that is not finished leaves nothing.
+/// Not thread-safe.
+class StoreWriter {
+ public:
+  StoreWriter(std::filesystem::path path, StoreInfo info);
+  ~StoreWriter();
+  StoreWriter(const StoreWriter&) = delete;
+  StoreWriter& operator=(const StoreWriter&) = delete;
+
+  /// Throws Error(kData) when a declared field is missing or has another shape, Error(kIo) when the disk is full.
+  void add(const Sample& sample);
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// One problem that `check` found: which store, sample and field, and what is wrong.
+struct StoreProblem {
+  std::string sample;  ///< name() of the sample; empty: the whole store
+  std::string field;   ///< empty: the whole sample
+  std::string what;
+};
+
+/// Reads a store. Thread-safe: HDF5 is used under one lock when opening; samples are read with plain file reads and decoded outside.
+class Store {
+ public:
+  /// Throws Error(kIo) when the file cannot be opened, Error(kFormat) when it is not a store, is truncated or from a newer version.
+  explicit Store(const std::filesystem::path& path);
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+
+  const std::filesystem::path& path() const;
+  const StoreInfo& info() const;
+  std::int64_t size() const;
+  const SampleKey& key(std::int64_t index) const;
+
+  /// Reads and decodes the named fields. Throws Error(kData) naming store, sample and field when a checksum or a decoder disagrees.
+  Sample read(std::int64_t index, std::span<const std::string> fields) const;
+
+  /// As read(), in two steps for the loader: the bytes as stored (cheap, serial), then checksum and decoding (parallel).
+  struct StoredSample {
+    std::int64_t index = 0;
+    std::vector<std::vector<std::byte>> chunks;  ///< one per asked field, as they lie in the file
+  };
+  StoredSample read_stored(std::int64_t index, std::span<const std::string> fields) const;
+  Sample decode(const StoredSample& stored, std::span<const std::string> fields) const;
+
+  /// Re-reads everything: every checksum, every value's range, every field.
+  std::vector<StoreProblem> check(Logger& logger) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace affinis::data
