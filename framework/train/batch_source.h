@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "framework/data/loader.h"
+#include "framework/data/store.h"
+#include "framework/task/task.h"
+
+namespace affinis::train {
+
+/// Batches for a network's heads, epoch after epoch. What comes out depends on (seed, epoch, batch) alone.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+  virtual std::int64_t batches_per_epoch() const = 0;
+  /// Begins (again) at batch `first_batch` of epoch `epoch`.
+  virtual void start(std::int64_t epoch, std::int64_t first_batch) = 0;
+  /// One batch per head (heads whose inputs are the same tensor share one pass through the trunk); nothing at the end of the epoch.
+  virtual std::optional<std::vector<task::Batch>> next() = 0;
+};
+
+/// Reads samples from a store and makes one example per task from each.
+std::unique_ptr<BatchSource> make_store_source(std::shared_ptr<const data::Store> store,
+                                               std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options);
+
+/// All examples in memory, stacked: inputs [N, ...], target, mask (may be undefined). Transfers read cached representations this way.
+struct TensorSet {
+  at::Tensor input;
+  at::Tensor target;
+  at::Tensor mask;
+  std::vector<std::int64_t> indices;
+};
+
+/// Rows of the tensors in an order shuffled per epoch from (seed, epoch), or as they are. `extra_inputs`, when there are any, are
+/// joined to `input` along dimension 1 batch by batch (several sources' representations).
+std::unique_ptr<BatchSource> make_tensor_source(TensorSet set, std::int64_t batch_size, bool shuffle, std::uint64_t seed,
+                                                std::vector<at::Tensor> extra_inputs = {});
+
+}  // namespace affinis::train

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "framework/nn/module.h"
+#include "framework/task/task.h"
+
+namespace affinis::train {
+
+/// A head of a network: a task and the module that predicts it from the trunk's output.
+struct Head {
+  std::shared_ptr<const task::Task> task;
+  std::unique_ptr<nn::Module> module;
+};
+
+/// Trunk + one head per task. Task-specific training has one head, multi-task several; a transfer's trunk is its transfer function and
+/// its inputs are cached representations.
+class Network {
+ public:
+  /// A null trunk passes the input on to the heads.
+  Network(std::unique_ptr<nn::Module> trunk, std::vector<Head> heads);
+
+  /// Predictions of one head. [N, ...] -> [N, ...].
+  at::Tensor forward(const at::Tensor& input, std::size_t head);
+  /// What the trunk makes of the input: the representation.
+  at::Tensor encode(const at::Tensor& input);
+  at::Tensor decode(const at::Tensor& representation, std::size_t head);
+
+  const std::vector<Head>& heads() const { return heads_; }
+  nn::Module* trunk() { return trunk_.get(); }
+
+  /// "trunk.<name>" and "heads.<task>.<name>".
+  std::vector<nn::NamedTensor> parameters() const;
+  std::vector<nn::NamedTensor> state() const;
+  /// Throws Error(kData) as nn::load_state does.
+  void load_state(const std::vector<nn::NamedTensor>& state);
+  /// Draws all parameters anew from (seed, name).
+  void initialise(std::uint64_t seed);
+  void set_training(bool training);
+  void to(const c10::Device& device);
+
+ private:
+  std::unique_ptr<nn::Module> trunk_;
+  std::vector<Head> heads_;
+};
+
+}  // namespace affinis::train

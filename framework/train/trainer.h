@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "framework/core/log.h"
+#include "framework/core/options.h"
+#include "framework/train/batch_source.h"
+#include "framework/train/network.h"
+
+namespace affinis::train {
+
+/// Everything that decides how a training goes. One table for networks, transfers, fine-tuning and multi-task learning.
+struct TrainerOptions {
+  std::int64_t epochs = 30;
+  std::int64_t steps = 0;  ///< when above 0 it takes the place of epochs
+  std::int64_t batch_size = 32;
+  std::string optimizer = "adam";
+  double learning_rate = 1e-4;
+  double weight_decay = 2e-6;  ///< L2, added to the gradient (as the original's)
+  double momentum = 0.9;       ///< sgd only
+  std::string schedule = "constant";  ///< constant, step, cosine
+  std::vector<double> decay_at;       ///< step: shares of the whole training at which the rate is multiplied by decay_factor
+  double decay_factor = 0.1;
+  double warmup = 0;          ///< share of the training during which the rate rises linearly from 0
+  double clip_norm = 0;       ///< gradient norm is clipped to this; 0: never
+  std::int64_t evaluate_every = 0;  ///< steps between validations; 0: at every epoch's end
+  std::int64_t patience = 0;        ///< early stop after so many validations without a better one; 0: never
+  double checkpoint_seconds = 30;   ///< wall time between checkpoints (does not affect results)
+  std::int64_t seed = 1;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// One point of a curve.
+struct CurvePoint {
+  std::int64_t step = 0;
+  double train_loss = 0;       ///< mean since the last point
+  double validation_loss = 0;  ///< NaN without validation data
+  double learning_rate = 0;
+};
+
+struct TrainingResult {
+  std::int64_t steps = 0;
+  bool stopped_early = false;
+  double seconds = 0;  ///< over all sittings
+  std::vector<CurvePoint> curve;
+};
+
+/// Where a training writes while it runs: checkpoint.safetensors, metrics.csv, metrics.jsonl, TensorBoard events.
+struct TrainerOutputs {
+  std::filesystem::path folder;  ///< empty: nothing is written, nothing can be resumed
+  bool tensorboard = true;
+};
+
+/// The one training loop. Runs to the end, from the checkpoint in `outputs.folder` when there is one: bit for bit the same on the CPU as
+/// without the interruption. Initialise the network before (the checkpoint overwrites it).
+/// Throws Error(kNumeric) naming step, task and samples when a loss is NaN or infinite.
+/// `progress(step, steps, loss)` is called after every step and may throw Error(kCancelled); a checkpoint is written then.
+TrainingResult train(Network& network, BatchSource& training, BatchSource* validation, const TrainerOptions& options,
+                     const TrainerOutputs& outputs, Logger& logger,
+                     const std::function<void(std::int64_t step, std::int64_t steps, double loss)>& progress = {});
+
+/// Per-image losses and metrics of one head over one pass of the source, in evaluation mode and the source's order.
+struct Evaluation {
+  std::vector<std::int64_t> indices;
+  std::vector<double> losses;   ///< per image; NaN where an image has no label
+  std::vector<double> metrics;  ///< as TaskInfo::metrics
+  double mean_loss = 0;         ///< over images with labels
+};
+Evaluation evaluate(Network& network, BatchSource& source, std::size_t head = 0);
+
+/// A progress of threads: LibTorch's intra-op threads for this process.
+void set_threads(int threads);
+
+}  // namespace affinis::train
