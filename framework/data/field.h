@@ -23,6 +23,9 @@ enum class FieldEncoding {
   kRaw,      ///< no filter
 };
 
+/// "deflate", "jpeg", "raw".
+const char* field_encoding_name(FieldEncoding encoding);
+
 /// How a person looks at a field: what a contact sheet draws.
 enum class FieldDisplay { kColour, kScalar, kSigned, kNormal, kLabels, kNumbers };
 
@@ -30,9 +33,10 @@ enum class FieldDisplay { kColour, kScalar, kSigned, kNormal, kLabels, kNumbers 
 struct FieldSpec {
   std::string name;  ///< "depth_zbuffer"
   ElementType type = ElementType::kU8;
-  /// Shape of one sample; kImageSide stands for the data set's image side ({kImageSide, kImageSide, 3}).
+  /// Shape of one sample; kImageSide stands for the data set's image side: {kImageSide, kImageSide, 3}, or {kImageSide, kImageSide}
+  /// for one number a pixel.
   std::vector<std::int64_t> shape;
-  std::string unit;   ///< "1/512 m"; empty when there is none
+  std::string unit;   ///< of the physical value ("m"); empty when there is none
   std::string frame;  ///< coordinate frame ("OpenCV camera: +x right, +y down, +z forward"); empty when there is none
   std::string doc;    ///< one sentence
   std::optional<double> invalid;  ///< value that means "no label here" (every channel of the pixel holds it)
@@ -53,6 +57,12 @@ struct FieldSpec {
 const std::vector<FieldSpec>& field_specs();
 /// Throws Error(kUsage) with the nearest names.
 const FieldSpec& field_spec(std::string_view name);
+/// Null when there is none.
+const FieldSpec* find_field_spec(std::string_view name);
+/// Whether the field has a value (or several channels) at every pixel.
+bool is_image_field(const FieldSpec& spec);
+/// Numbers a pixel of an image field.
+std::int64_t channel_count(const FieldSpec& spec);
 
 /// The spec's shape with kImageSide replaced.
 std::vector<std::int64_t> resolved_shape(const FieldSpec& spec, std::int64_t image_side);
