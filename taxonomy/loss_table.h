@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace affinis::taxonomy {
+
+/// Per-image test losses of every network that was tried for one target: what tournaments compare.
+struct LossTable {
+  std::string target;
+  std::vector<std::string> networks;  ///< "self", "scratch", "constant", or a transfer's sources joined by '+'; none twice
+  std::vector<std::int64_t> images;   ///< test images, none twice
+  std::vector<double> losses;         ///< networks x images, row-major; NaN: missing; +infinity: a network that diverged on it
+
+  double loss(std::size_t network, std::size_t image) const { return losses[network * images.size() + image]; }
+  /// Position of a network, or networks.size() when it is not there.
+  std::size_t find(const std::string& network) const;
+};
+
+/// Throws Error(kData) when sizes disagree, a name or image stands twice or is empty, or a loss is minus infinity.
+void check_loss_table(const LossTable& table);
+
+/// Reads csv files in long form, columns network,target,image,loss (image an integer, an empty loss missing, `inf` allowed), and puts
+/// together one table a target, sorted by target; networks keep their order of first appearance, images are ascending.
+/// Throws Error(kIo), Error(kFormat) or Error(kData) with file and line; the same (network, target, image) twice is an error.
+std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> paths);
+
+}  // namespace affinis::taxonomy
