@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <iosfwd>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,10 +33,21 @@ class LogSink {
 /// stderr: on a terminal one bar with time left that is redrawn in place; elsewhere plain lines, at most one per piece of work
 /// every `plain_interval_seconds`.
 std::unique_ptr<LogSink> make_terminal_sink(LogLevel least = LogLevel::kInfo, double plain_interval_seconds = 10.0);
+/// How a terminal sink writes to something else than stderr.
+struct StreamSinkOptions {
+  bool redraw = false;             ///< a bar redrawn in place, as on a terminal; false: plain lines
+  LogLevel least = LogLevel::kInfo;
+  double plain_interval_seconds = 10.0;
+  std::size_t columns = 80;        ///< width of the bar's line
+  std::function<double()> clock;   ///< seconds that never go back; empty: the steady clock
+};
+/// The terminal sink on any stream, which must outlive it.
+std::unique_ptr<LogSink> make_stream_sink(std::ostream& stream, StreamSinkOptions options);
 /// One JSON object a line, appended: {"time", "seconds", "level", "message", ...fields}. Throws Error(kIo).
 std::unique_ptr<LogSink> make_jsonl_sink(const std::filesystem::path& path);
 
-/// Library code never prints: it is handed a Logger. Thread-safe.
+/// Library code never prints: it is handed a Logger. Thread-safe. A sink that throws (its disk is full) is dropped with a warning
+/// to the others: work is not lost for the sake of its log.
 class Logger {
  public:
   /// Without sinks a logger swallows everything (tests).
@@ -56,6 +69,11 @@ class Logger {
 
  private:
   friend class Progress;
+  // Both expect mutex_ to be held.
+  template <typename Call>
+  void call_sinks(const Call& call) noexcept;
+  void drop_sink(std::size_t index, const char* why) noexcept;
+
   std::mutex mutex_;
   std::vector<std::unique_ptr<LogSink>> sinks_;
 };
@@ -66,11 +84,12 @@ class Logger {
 ///     for (...) progress.advance();
 class Progress {
  public:
-  Progress(Logger& logger, std::string what, double total);
+  /// `already_done` units were done by an earlier attempt: they count for the percentage, not for the time left.
+  Progress(Logger& logger, std::string what, double total, double already_done = 0);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  /// Thread-safe; `note` is shown behind the bar ("loss 0.12").
+  /// Thread-safe; `note` is shown behind the bar ("loss 0.12") until another takes its place.
   void advance(double units = 1, const std::string& note = {});
   void set(double done, const std::string& note = {});
 
@@ -78,7 +97,7 @@ class Progress {
   Logger& logger_;
   std::string what_;
   double total_;
-  double done_ = 0;
+  double done_;
 };
 
 }  // namespace affinis
