@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "framework/nn/detail/torch_module.h"
+
+namespace affinis::nn::detail {
+
+/// What follows a normalisation.
+enum class Activation { kNone, kRelu, kLeakyRelu };  // slope 0.2, as TF-slim's default in Taskonomy
+
+/// A square convolution that keeps the side (padding kernel / 2) divided by the stride. Unlike torch::nn::Conv2d it draws nothing when
+/// constructed, which at paper scale takes longer than everything else.
+struct ConvolutionImpl : torch::nn::Module {
+  ConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride = 1, bool bias = false);
+  torch::Tensor forward(const torch::Tensor& input);
+
+  std::int64_t stride;
+  torch::Tensor weight;
+  torch::Tensor bias;
+};
+TORCH_MODULE(Convolution);
+
+/// A 3x3 transposed convolution with stride 2, without bias, that doubles the side exactly: output pixel 2 i + k - 1 gets weight k of
+/// input pixel i. (TF SAME's is the mirror image of this: 2 i + k.)
+struct DoublingConvolutionImpl : torch::nn::Module, StatesInitialRule {
+  DoublingConvolutionImpl(std::int64_t in, std::int64_t out);
+  torch::Tensor forward(const torch::Tensor& input);
+  /// He normal over the outputs, which are the second dimension of a transposed convolution's weight.
+  InitialRule initial_rule(const std::string& parameter, const at::Tensor& value) const override;
+
+  torch::Tensor weight;
+};
+TORCH_MODULE(DoublingConvolution);
+
+/// BatchNorm over dimension 1 (eps 1e-5, momentum 0.1) and the activation after it, with torch::nn::BatchNorm2d's names.
+struct NormImpl : torch::nn::Module {
+  explicit NormImpl(std::int64_t channels, Activation activation = Activation::kNone);
+  torch::Tensor forward(const torch::Tensor& input);
+
+  Activation activation;
+  torch::Tensor weight;
+  torch::Tensor bias;
+  torch::Tensor running_mean;
+  torch::Tensor running_var;
+  torch::Tensor num_batches_tracked;
+};
+TORCH_MODULE(Norm);
+
+/// A dense layer; without bias where a Norm follows.
+struct LinearImpl : torch::nn::Module, StatesInitialRule {
+  LinearImpl(std::int64_t in, std::int64_t out, bool bias, InitialRule rule);
+  torch::Tensor forward(const torch::Tensor& input);
+  InitialRule initial_rule(const std::string& parameter, const at::Tensor& value) const override;
+
+  InitialRule rule;
+  torch::Tensor weight;
+  torch::Tensor bias;
+};
+TORCH_MODULE(Linear);
+
+}  // namespace affinis::nn::detail
