@@ -1,0 +1,112 @@
+#include "experiments/study/analysis.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "transfer/job_kinds.h"
+#include "transfer/loss_file.h"
+
+namespace affinis::experiments {
+namespace {
+
+void add_losses(taxonomy::LossTable& table, const std::string& network, const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / transfer::kLossFile;
+  const transfer::LossFile losses = transfer::read_loss_file(path);
+  if (table.networks.empty()) table.images = losses.indices;
+  AFFINIS_CHECK(losses.indices == table.images, ErrorCode::kData,
+                "{} compares other images than the other networks of {}; remove its job folder and run again", path.string(),
+                table.target);
+  table.networks.push_back(network);
+  table.losses.insert(table.losses.end(), losses.losses.begin(), losses.losses.end());
+}
+
+/// Every set of `size` of the items, in lexicographic order of positions.
+std::vector<std::vector<std::string>> subsets(const std::vector<std::string>& items, std::size_t size) {
+  std::vector<std::vector<std::string>> result;
+  std::vector<char> chosen(items.size(), 0);
+  if (size > items.size()) return result;
+  std::fill(chosen.begin(), chosen.begin() + static_cast<std::ptrdiff_t>(size), 1);
+  do {
+    std::vector<std::string> subset;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (chosen[i] != 0) subset.push_back(items[i]);
+    }
+    std::sort(subset.begin(), subset.end());
+    result.push_back(std::move(subset));
+  } while (std::prev_permutation(chosen.begin(), chosen.end()));
+  return result;
+}
+
+}  // namespace
+
+Results results_of(const run::RunSummary& summary) {
+  Results results;
+  for (const auto& [name, outcome] : summary.jobs) {
+    const bool done = outcome.state == run::JobOutcome::State::kDone || outcome.state == run::JobOutcome::State::kReused;
+    if (done) results[name] = outcome.folder;
+  }
+  return results;
+}
+
+std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const Results& results, Logger& logger) {
+  std::vector<taxonomy::LossTable> tables;
+  for (const std::string& target : study.targets()) {
+    taxonomy::LossTable table;
+    table.target = target;
+    std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(target)}};
+    for (const char* role : {"scratch", "shallow", "constant"}) jobs.emplace_back(role, StudyGraph::baseline_job(role, target));
+    std::size_t transfers = 0;
+    for (const run::Job& job : study.graph().jobs()) {
+      if (job.kind != transfer::kTransferKind || job.spec.at("target") != target) continue;
+      const auto sources = job.spec.at("sources").get<std::vector<std::string>>();
+      jobs.emplace_back(join(sources, "+"), job.name);
+      transfers += results.contains(job.name) ? 1 : 0;
+    }
+    if (transfers == 0 || !results.contains(jobs.front().second)) {
+      logger.warning("target {} is left out of the taxonomy: {}", target,
+                     transfers == 0 ? "none of its transfers finished" : "its own network did not finish");
+      continue;
+    }
+    for (const auto& [network, job] : jobs) {
+      const auto it = results.find(job);
+      if (it != results.end()) add_losses(table, network, it->second);
+    }
+    tables.push_back(std::move(table));
+  }
+  return tables;
+}
+
+std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
+  taxonomy::AffinityOptions options;
+  options.gain_against = study.options().taxonomy.gain_against;
+  std::vector<taxonomy::TargetAffinity> result;
+  for (const taxonomy::LossTable& table : tables) result.push_back(taxonomy::target_affinity(table, options));
+  return result;
+}
+
+std::vector<Candidate> next_order(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables, std::int64_t order) {
+  const std::vector<std::int64_t>& tops = study.options().search.top;
+  const std::size_t rule = std::min(static_cast<std::size_t>(order) - 2, tops.size() - 1);
+  std::vector<Candidate> result;
+  for (const taxonomy::TargetAffinity& affinity : affinities(study, tables)) {
+    std::vector<const taxonomy::TransferRow*> ranking;
+    for (const taxonomy::TransferRow& row : affinity.rows) {
+      if (row.order == 1 && !row.is_self() && row.sources.front() != row.target) ranking.push_back(&row);
+    }
+    std::sort(ranking.begin(), ranking.end(), [](const taxonomy::TransferRow* a, const taxonomy::TransferRow* b) {
+      return a->affinity != b->affinity ? a->affinity > b->affinity : a->sources < b->sources;
+    });
+    std::vector<std::string> best;
+    for (std::size_t i = 0; i < std::min(ranking.size(), static_cast<std::size_t>(tops[rule])); ++i) {
+      best.push_back(ranking[i]->sources.front());
+    }
+    for (std::vector<std::string>& sources : subsets(best, static_cast<std::size_t>(order))) {
+      result.push_back({std::move(sources), affinity.tournament.target});
+    }
+  }
+  return result;
+}
+
+}  // namespace affinis::experiments

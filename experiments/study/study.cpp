@@ -1,0 +1,136 @@
+#include "experiments/study/study.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "experiments/commands/taxonomy_json.h"
+#include "experiments/report/report.h"
+#include "experiments/study/analysis.h"
+#include "experiments/study/render_job.h"
+#include "experiments/study/summary.h"
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/json.h"
+#include "framework/data/contact_sheet.h"
+#include "framework/data/data_set.h"
+#include "framework/task/plugin.h"
+#include "taxonomy/solver.h"
+#include "taxonomy/transfer_table.h"
+#include "tasks/builtin.h"
+#include "transfer/job_kinds.h"
+
+namespace affinis::experiments {
+namespace {
+
+constexpr const char* kContactSheetFile = "contact_sheet.png";
+constexpr std::int64_t kContactSheetRooms = 6;
+
+run::RunSummary run_stage(const StudyGraph& study, const std::filesystem::path& folder, const run::JobKinds& kinds, Logger& logger) {
+  return run::run_graph(study.graph(), kinds, folder, study.options().run, worker_command(folder), logger);
+}
+
+/// Numbers from the options, or first..last when they are empty.
+std::vector<std::int64_t> or_range(const std::vector<std::int64_t>& chosen, std::int64_t last) {
+  if (!chosen.empty()) return chosen;
+  std::vector<std::int64_t> result;
+  for (std::int64_t i = 1; i <= last; ++i) result.push_back(i);
+  return result;
+}
+
+void write_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& table, const std::filesystem::path& folder) {
+  const TaxonomyOptions& options = study.options().taxonomy;
+  taxonomy::ProblemOptions problem;
+  problem.objective = taxonomy::parse_objective(options.objective);
+  for (const std::string& target : study.targets()) {
+    const auto& sources = study.sources();
+    if (std::find(sources.begin(), sources.end(), target) == sources.end()) problem.target_only.push_back(target);
+  }
+  const std::vector<std::int64_t> budgets = or_range(options.budgets, static_cast<std::int64_t>(study.sources().size()));
+  const std::vector<std::int64_t> orders = or_range(options.max_orders, study.options().search.max_order);
+  const std::vector<taxonomy::SweepCell> cells = taxonomy::sweep(table, problem, {budgets.begin(), budgets.end()}, orders);
+  write_json(folder / kTaxonomyFile, sweep_json(cells));
+}
+
+void write_contact_sheet(const StudyGraph& study, const Results& results, const std::filesystem::path& folder) {
+  const auto rendered = results.find(transfer::kDataJob);
+  const data::DataSet data(rendered != results.end() ? rendered->second : std::filesystem::path(study.options().data.folder));
+  const data::Store& store = data.split(data::kTestSplit);
+  std::vector<std::int64_t> positions;
+  const std::int64_t rows = std::min(kContactSheetRooms, store.size());
+  for (std::int64_t i = 0; i < rows; ++i) positions.push_back(i * store.size() / rows);
+  data::write_png(folder / kContactSheetFile, data::contact_sheet(store, positions));
+}
+
+void require_complete(const run::RunSummary& run, const std::filesystem::path& folder) {
+  if (run.complete()) return;
+  std::size_t failed = 0;
+  std::string first;
+  for (const auto& [name, outcome] : run.jobs) {
+    if (outcome.state != run::JobOutcome::State::kFailed) continue;
+    if (failed++ == 0) first = name + ": " + outcome.error;
+  }
+  fail(ErrorCode::kData, "{} of {} jobs failed, first {}; see 'affinis status {}', mend the cause and run the same command again", failed,
+       run.jobs.size(), first, folder.string());
+}
+
+}  // namespace
+
+std::shared_ptr<const task::TaskRegistry> load_tasks(const std::vector<std::string>& plugins) {
+  auto registry = std::make_shared<task::TaskRegistry>("task");
+  tasks::register_builtin_tasks(*registry);
+  task::load_plugins_from_environment(*registry);
+  for (const std::string& plugin : plugins) task::load_plugin(plugin, *registry);
+  return registry;
+}
+
+run::JobKinds study_job_kinds(const StudyOptions& options, std::shared_ptr<const task::TaskRegistry> registry) {
+  run::JobKinds kinds("kind of job");
+  kinds.add(kRenderKind, {}, make_render_kind());
+  transfer::register_job_kinds(kinds, {std::move(registry), options.data.folder});
+  return kinds;
+}
+
+std::vector<std::string> worker_command(const std::filesystem::path& folder) {
+  return {std::filesystem::read_symlink("/proc/self/exe").string(), "worker", "--run", folder.string()};
+}
+
+void write_study_results(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder, Logger& logger) {
+  const Results results = results_of(run);
+  const std::vector<taxonomy::LossTable> tables = collect_losses(study, results, logger);
+  std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
+  if (!tables.empty()) {
+    taxonomy::TransferTable table;
+    table.name = (folder / kTransfersFile).string();
+    for (const taxonomy::TargetAffinity& target : computed) table.rows.insert(table.rows.end(), target.rows.begin(), target.rows.end());
+    taxonomy::write_transfer_table(folder / kTransfersFile, table);
+    write_taxonomies(study, table, folder);
+  }
+  if (results.contains(transfer::kDataJob) || !study.options().data.folder.empty()) write_contact_sheet(study, results, folder);
+  nlohmann::json summary = study_summary(study, run, folder, tables, computed);
+  if (!summary["data"].is_null()) summary["data"]["contact_sheet"] = kContactSheetFile;
+  write_json(folder / kSummaryFile, summary);
+  write_report(folder, logger);
+}
+
+void run_study(const StudyOptions& options, const std::filesystem::path& folder, Logger& logger) {
+  require_writable_folder(folder);
+  const auto registry = load_tasks(options.tasks.plugins);
+  StudyGraph study(options, registry);
+  StudyOptions echo = options;
+  write_file_atomically(folder / kExperimentFile, to_toml(echo.sections()));
+  const run::JobKinds kinds = study_job_kinds(options, registry);
+
+  study.add_networks();
+  study.add_transfers(study.first_order());
+  run::RunSummary run = run_stage(study, folder, kinds, logger);
+  for (std::int64_t order = 2; order <= options.search.max_order; ++order) {
+    const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);
+    if (candidates.empty()) break;
+    study.add_transfers(candidates);
+    run = run_stage(study, folder, kinds, logger);
+  }
+  write_study_results(study, run, folder, logger);
+  require_complete(run, folder);
+}
+
+}  // namespace affinis::experiments

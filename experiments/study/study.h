@@ -1,0 +1,37 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/study/study_graph.h"
+#include "framework/core/log.h"
+#include "framework/run/coordinator.h"
+#include "framework/task/task.h"
+
+namespace affinis::experiments {
+
+/// The built-in tasks, those of AFFINIS_PLUGIN_PATH and the named plug-ins.
+std::shared_ptr<const task::TaskRegistry> load_tasks(const std::vector<std::string>& plugins);
+
+/// The kinds of job that a study is made of.
+run::JobKinds study_job_kinds(const StudyOptions& options, std::shared_ptr<const task::TaskRegistry> registry);
+
+/// Command line of a worker for the run in `folder`: this program's hidden command `worker`.
+std::vector<std::string> worker_command(const std::filesystem::path& folder);
+
+/// Runs a study in `folder`, going on where it stopped, and writes what DESIGN calls a run's folder: experiment.toml, jobs/, transfers.csv,
+/// taxonomy.json, summary.json, report.html. What a failed job leaves is still analysed and reported; Error(kData) then says how many
+/// failed and where to look.
+void run_study(const StudyOptions& options, const std::filesystem::path& folder, Logger& logger);
+
+/// Writes transfers.csv, taxonomy.json, summary.json, contact_sheet.png and report.html from finished jobs.
+void write_study_results(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder, Logger& logger);
+
+inline constexpr const char* kExperimentFile = "experiment.toml";
+inline constexpr const char* kTransfersFile = "transfers.csv";
+inline constexpr const char* kTaxonomyFile = "taxonomy.json";
+inline constexpr const char* kSummaryFile = "summary.json";
+
+}  // namespace affinis::experiments

@@ -1,0 +1,131 @@
+#include "experiments/study/study_graph.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "experiments/study/render_job.h"
+#include "framework/core/error.h"
+#include "framework/core/text.h"
+#include "transfer/job_kinds.h"
+
+namespace affinis::experiments {
+namespace {
+
+transfer::StudySpec study_spec(const StudyOptions& options) {
+  transfer::StudySpec spec;
+  spec.scale = {"", options.scale.image_side, options.scale.width};
+  spec.paper_compatible = options.tasks.paper_compatible;
+  spec.half_precision = options.search.half_precision;
+  spec.threads = options.run.threads_per_worker;
+  spec.pictures = options.data.pictures;
+  spec.train = {data::kTrainSplit, options.data.train_images, options.data.subset_seed};
+  spec.transfer = {data::kTransferSplit, options.data.transfer_images, options.data.subset_seed};
+  spec.test = {data::kTestSplit, options.data.test_images, options.data.subset_seed};
+  if (!options.data.folder.empty()) {
+    const data::DataSet data(options.data.folder);
+    AFFINIS_CHECK(data.image_side() == options.scale.image_side, ErrorCode::kConfig,
+                  "the data set in {} has images of {} pixels, but scale.image_side is {}; set it to {}", options.data.folder,
+                  data.image_side(), options.scale.image_side, data.image_side());
+    for (const char* split : {data::kTrainSplit, data::kTransferSplit, data::kTestSplit}) static_cast<void>(data.split(split));
+    spec.data_identity = data.identity();
+  }
+  return spec;
+}
+
+/// Canonical names, sorted, each once.
+std::vector<std::string> resolve(const task::TaskRegistry& registry, const std::vector<std::string>& names) {
+  std::set<std::string> result;
+  for (const std::string& name : names) result.insert(registry.get(name)->info.name);
+  return {result.begin(), result.end()};
+}
+
+}  // namespace
+
+std::string Candidate::job_name() const { return "transfer/" + join(sources, "+") + "--" + target; }
+
+StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskRegistry> registry)
+    : options_(std::move(options)), registry_(std::move(registry)), spec_(study_spec(options_)) {
+  const TaskOptions& chosen = options_.tasks;
+  const std::vector<std::string> dictionary = resolve(*registry_, chosen.names.empty() ? registry_->names() : chosen.names);
+  for (const bool as_source : {true, false}) {
+    const std::vector<std::string>& asked = as_source ? chosen.sources : chosen.targets;
+    const char* role = as_source ? "source" : "target";
+    for (const std::string& name : asked.empty() ? dictionary : resolve(*registry_, asked)) {
+      const task::TaskInfo& info = registry_->get(name)->info;
+      const bool able = as_source ? info.source : info.target;
+      AFFINIS_CHECK(able || asked.empty(), ErrorCode::kConfig, "tasks.{}s names {}, which cannot be a {}; leave it out", role, name, role);
+      AFFINIS_CHECK(info.arity == 1, ErrorCode::kConfig,
+                    "task {} needs {} images an example, and studies use tasks on single images so far; leave it out of [tasks]", name,
+                    info.arity);
+      if (able) (as_source ? sources_ : targets_).push_back(name);
+    }
+  }
+  AFFINIS_CHECK(!sources_.empty() && !targets_.empty(), ErrorCode::kConfig,
+                "[tasks] leaves {} sources and {} targets; a study needs at least one of each", sources_.size(), targets_.size());
+  std::set_union(sources_.begin(), sources_.end(), targets_.begin(), targets_.end(), std::back_inserter(tasks_));
+  for (const std::string& override : chosen.overrides) {
+    static_cast<void>(registry_->get(affinis::split(override.substr(0, override.find('=')), '.').at(1)));
+  }
+}
+
+std::vector<std::string> StudyGraph::data_inputs() const {
+  return options_.data.folder.empty() ? std::vector<std::string>{transfer::kDataJob} : std::vector<std::string>{};
+}
+
+void StudyGraph::add_training(const std::string& task, const std::string& role) {
+  transfer::TrainSpec spec;
+  spec.study = spec_;
+  spec.task = task;
+  spec.role = role;
+  spec.keep_weights = role == transfer::kSelfRole || options_.search.keep_weights;
+  spec.validation_images = role == transfer::kSelfRole ? options_.data.validation_images : 0;
+  const bool little_data = role == "scratch" || role == "shallow";
+  spec.split = little_data ? data::kTransferSplit : data::kTrainSplit;
+  spec.trunk = role == "constant"  ? transfer::TrunkKind::kConstant
+               : role == "shallow" ? transfer::TrunkKind::kShallow
+                                   : transfer::TrunkKind::kEncoder;
+  const bool network = role == transfer::kSelfRole;
+  spec.trainer = options_.trainer(network ? "network" : little_data ? "scratch" : "constant", task);
+  graph_.add(transfer::make_train_job(spec, network ? network_job(task) : baseline_job(role, task), data_inputs()));
+}
+
+void StudyGraph::add_networks() {
+  if (options_.data.folder.empty()) graph_.add(make_render_job(options_.rooms));
+  for (const std::string& task : tasks_) add_training(task, transfer::kSelfRole);
+  for (const std::string& source : sources_) {
+    graph_.add(transfer::make_encode_job({spec_, source}, transfer::encode_job_name(source), network_job(source), data_inputs()));
+  }
+  for (const std::string& target : targets_) {
+    if (options_.search.scratch) add_training(target, "scratch");
+    if (options_.search.shallow) add_training(target, "shallow");
+  }
+  for (const std::string& task : tasks_) {
+    if (options_.search.constant) add_training(task, "constant");
+  }
+}
+
+std::vector<Candidate> StudyGraph::first_order() const {
+  std::vector<Candidate> result;
+  for (const std::string& target : targets_) {
+    for (const std::string& source : sources_) result.push_back({{source}, target});
+  }
+  return result;
+}
+
+void StudyGraph::add_transfers(const std::vector<Candidate>& candidates) {
+  for (const Candidate& candidate : candidates) {
+    transfer::TransferSpec spec;
+    spec.study = spec_;
+    spec.sources = candidate.sources;
+    spec.target = candidate.target;
+    spec.trainer = options_.trainer("transfer", candidate.target);
+    spec.clip_sigma = options_.search.clip_sigma;
+    spec.keep_weights = options_.search.keep_weights;
+    std::vector<std::string> encodings;
+    for (const std::string& source : candidate.sources) encodings.push_back(transfer::encode_job_name(source));
+    graph_.add(transfer::make_transfer_job(spec, candidate.job_name(), encodings, data_inputs()));
+  }
+}
+
+}  // namespace affinis::experiments

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "experiments/study/study_options.h"
+#include "framework/run/graph.h"
+#include "framework/task/task.h"
+#include "transfer/job_kinds.h"
+
+namespace affinis::experiments {
+
+/// A transfer to try: sources in the order of their names.
+struct Candidate {
+  std::vector<std::string> sources;
+  std::string target;
+
+  /// "transfer/a+b--t".
+  std::string job_name() const;
+};
+
+/// Turns a study's settings into jobs. Jobs are added order by order, since what is worth trying at order 2 is known after order 1.
+class StudyGraph {
+ public:
+  /// Resolves the task names. Throws Error(kUsage/kConfig): an unknown task (with the nearest), a source that is none, no target.
+  StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskRegistry> registry);
+
+  const std::vector<std::string>& sources() const { return sources_; }
+  const std::vector<std::string>& targets() const { return targets_; }
+  /// Sources and targets together, sorted.
+  const std::vector<std::string>& tasks() const { return tasks_; }
+  const StudyOptions& options() const { return options_; }
+  const task::TaskRegistry& registry() const { return *registry_; }
+
+  const run::JobGraph& graph() const { return graph_; }
+
+  /// Data, networks, encodings and baselines.
+  void add_networks();
+  /// The task-specific network of one task alone.
+  void add_network(const std::string& task) { add_training(task, transfer::kSelfRole); }
+  void add_transfers(const std::vector<Candidate>& candidates);
+  /// Every source to every target.
+  std::vector<Candidate> first_order() const;
+
+  static std::string network_job(const std::string& task) { return "network/" + task; }
+  static std::string baseline_job(const std::string& role, const std::string& task) { return role + "/" + task; }
+
+ private:
+  std::vector<std::string> data_inputs() const;
+  void add_training(const std::string& task, const std::string& role);
+
+  StudyOptions options_;
+  std::shared_ptr<const task::TaskRegistry> registry_;
+  transfer::StudySpec spec_;
+  std::vector<std::string> sources_;
+  std::vector<std::string> targets_;
+  std::vector<std::string> tasks_;
+  run::JobGraph graph_;
+};
+
+}  // namespace affinis::experiments

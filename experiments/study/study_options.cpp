@@ -1,0 +1,178 @@
+#include "experiments/study/study_options.h"
+
+#include <utility>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/text.h"
+
+namespace affinis::experiments {
+
+const std::vector<OptionField>& NameOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("name", &NameOptions::name, "what the experiment is called in its report", {.affects_result = false}),
+      option("description", &NameOptions::description, "what question it answers; printed in its report", {.affects_result = false}),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& ScaleOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("image_side", &ScaleOptions::image_side, "side of the images in pixels, a multiple of 16 (paper: 256)",
+             {.minimum = 32, .maximum = 1024}),
+      option("width", &ScaleOptions::width, "channels of the encoder's stem (paper: 64)", {.minimum = 4, .maximum = 256}),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& TaskOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("names", &TaskOptions::names, "the task dictionary; empty: every task there is"),
+      option("sources", &TaskOptions::sources, "tasks that others may learn from; empty: all of names that may"),
+      option("targets", &TaskOptions::targets, "tasks to be learnt from others; empty: all of names that may"),
+      option("paper_compatible", &TaskOptions::paper_compatible,
+             "the original's known defects (tanh on semantic logits, no clipping) instead of the right thing"),
+      option("plugins", &TaskOptions::plugins, "shared libraries that bring further tasks", {.affects_result = false}),
+      option("overrides", &TaskOptions::overrides,
+             "training settings of single tasks, each section.task.key=value (network.class_places.weight_decay=1e-5)",
+             {.affects_result = false}),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& DataOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("folder", &DataOptions::folder, "an existing data set (train.h5, transfer.h5, test.h5); empty: rooms are rendered"),
+      option("train_images", &DataOptions::train_images, "images that networks learn on; 0: all of the split", {.minimum = 0}),
+      option("transfer_images", &DataOptions::transfer_images, "images that transfers and scratch learn on; 0: all of the split",
+             {.minimum = 0}),
+      option("test_images", &DataOptions::test_images, "images that tournaments compare on; 0: all of the split", {.minimum = 0}),
+      option("validation_images", &DataOptions::validation_images, "images of the transfer split that learning curves are measured on",
+             {.minimum = 0}),
+      option("subset_seed", &DataOptions::subset_seed, "seed of the draw when not all images are used"),
+      option("pictures", &DataOptions::pictures, "test images whose predictions are kept as pictures", {.minimum = 0, .maximum = 64}),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& SearchOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("max_order", &SearchOptions::max_order, "most sources that a transfer has", {.minimum = 1, .maximum = 8}),
+      option("top", &SearchOptions::top,
+             "for order 2, 3, 4, ...: all sets of that many among a target's best so many first-order sources (the last one stands for "
+             "higher orders)",
+             {.minimum = 2, .maximum = 26}),
+      option("scratch", &SearchOptions::scratch, "train the honest baseline: a full network on the transfer images alone"),
+      option("shallow", &SearchOptions::shallow, "train the paper's baseline: a shallow network on the transfer images"),
+      option("constant", &SearchOptions::constant, "fit the best constant guess, which says whether a network has learnt"),
+      option("clip_sigma", &SearchOptions::clip_sigma,
+             "while a transfer trains, representations are clipped to the batch's mean and so many deviations; 0: never", {.minimum = 0}),
+      option("half_precision", &SearchOptions::half_precision, "keep representations in half precision (4 KiB an image at paper scale)"),
+      option("keep_weights", &SearchOptions::keep_weights, "keep the weights of transfers and baselines too"),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& TaxonomyOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("budgets", &TaxonomyOptions::budgets, "supervision budgets to solve for; empty: 1 to the number of sources", {.minimum = 0}),
+      option("max_orders", &TaxonomyOptions::max_orders, "orders to solve for; empty: 1 to search.max_order", {.minimum = 1}),
+      option("objective", &TaxonomyOptions::objective, "what a taxonomy maximises", {.choices = {"affinity", "gain", "quality"}}),
+      option("gain_against", &TaxonomyOptions::gain_against, "baseline that gain is the win rate against",
+             {.choices = {"scratch", "shallow"}}),
+  };
+  return table;
+}
+
+StudyOptions::StudyOptions() {
+  network.decay_at = {0.8};
+  network.schedule = "step";
+  scratch.epochs = 200;
+  constant.steps = 400;
+  constant.learning_rate = 0.02;
+  constant.schedule = "cosine";
+  constant.weight_decay = 0;
+  transfer.epochs = 200;
+  transfer.weight_decay = 1e-5;
+  transfer.schedule = "step";
+  transfer.decay_at = {0.8};
+}
+
+std::vector<OptionSection> StudyOptions::sections() {
+  return {option_section("", "The experiment", name),
+          option_section("scale", "Image size and network width", scale),
+          option_section("tasks", "Which tasks take part", tasks),
+          option_section("data", "Images", data),
+          option_section("rooms", "Rendered rooms, when data.folder is empty", rooms),
+          option_section("network", "Training of task-specific networks, on the train split", network),
+          option_section("scratch", "Training of the baselines scratch and shallow, on the transfer split", scratch),
+          option_section("constant", "Fitting of the best constant guess", constant),
+          option_section("transfer", "Training of transfers, on the transfer split", transfer),
+          option_section("search", "Which transfers are tried", search),
+          option_section("taxonomy", "Taxonomies solved at the end", taxonomy),
+          option_section("run", "Where and how jobs run", run)};
+}
+
+void StudyOptions::finish() {
+  AFFINIS_CHECK(scale.image_side % 16 == 0, ErrorCode::kConfig,
+                "scale.image_side is {}, but must be a multiple of 16 (the encoder's stride)", scale.image_side);
+  AFFINIS_CHECK(rooms.image_side == scale.image_side || rooms.image_side == RenderDataSetOptions{}.image_side, ErrorCode::kConfig,
+                "rooms.image_side is {} and scale.image_side {}; leave rooms.image_side out, rooms are rendered at the scale's side",
+                rooms.image_side, scale.image_side);
+  rooms.image_side = scale.image_side;
+  AFFINIS_CHECK(search.max_order == 1 || !search.top.empty(), ErrorCode::kConfig,
+                "search.top is empty, but search.max_order is {}; say how many of the best sources higher orders are made of",
+                search.max_order);
+  const bool baseline_trained = taxonomy.gain_against == "scratch" ? search.scratch : search.shallow;
+  AFFINIS_CHECK(baseline_trained, ErrorCode::kConfig,
+                "taxonomy.gain_against is '{}', but search.{} is false; switch it on or measure gain against the other baseline",
+                taxonomy.gain_against, taxonomy.gain_against);
+  for (const std::string& override : tasks.overrides) {
+    const std::vector<std::string> parts = split(override.substr(0, override.find('=')), '.');
+    AFFINIS_CHECK(parts.size() == 3 && override.find('=') != std::string::npos, ErrorCode::kConfig,
+                  "tasks.overrides has '{}'; write section.task.key=value, for example network.class_places.weight_decay=1e-5",
+                  override);
+    static_cast<void>(trainer(parts[0], parts[1]));
+  }
+}
+
+train::TrainerOptions StudyOptions::trainer(std::string_view section, const std::string& task) const {
+  const std::vector<std::pair<std::string_view, const train::TrainerOptions*>> trainers = {
+      {"network", &network}, {"scratch", &scratch}, {"constant", &constant}, {"transfer", &transfer}};
+  for (const auto& [name, options] : trainers) {
+    if (name != section) continue;
+    train::TrainerOptions result = *options;
+    const std::string prefix = std::string(section) + "." + task + ".";
+    for (const std::string& override : tasks.overrides) {
+      if (!override.starts_with(prefix)) continue;
+      const std::size_t equals = override.find('=');
+      set_option(option_section(std::string(section), "", result), trim(override.substr(prefix.size(), equals - prefix.size())),
+                 trim(override.substr(equals + 1)), "tasks.overrides");
+    }
+    return result;
+  }
+  fail(ErrorCode::kConfig, "there is no training section '{}' for a task's override; they are network, scratch, constant and transfer",
+       section);
+}
+
+StudyOptions read_study(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
+  return parse_study(read_file(path), path.string(), overrides);
+}
+
+StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
+  StudyOptions options;
+  parse_toml(text, name, options.sections());
+  for (const std::string& override : overrides) apply_override(options.sections(), override);
+  options.finish();
+  return options;
+}
+
+std::string study_options_markdown() {
+  StudyOptions options;
+  return "# Settings of an experiment file\n\n"
+         "Written by `affinis options > experiments/OPTIONS.md`; a test fails when it is stale. Each section is a table of the TOML file; "
+         "`--set section.key=value` sets one from the command line.\n\n" +
+         options_markdown(options.sections());
+}
+
+}  // namespace affinis::experiments

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/data_set/render_data_set.h"
+#include "framework/core/options.h"
+#include "framework/run/coordinator.h"
+#include "framework/train/trainer.h"
+#include "transfer/spec.h"
+
+namespace affinis::experiments {
+
+/// What the experiment is called.
+struct NameOptions {
+  std::string name = "study";
+  std::string description;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// Image size and network width.
+struct ScaleOptions {
+  std::int64_t image_side = 64;
+  std::int64_t width = 16;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// Which tasks take part, and as what.
+struct TaskOptions {
+  std::vector<std::string> names;    ///< the dictionary; empty: every registered task
+  std::vector<std::string> sources;  ///< empty: all of `names` that may be sources
+  std::vector<std::string> targets;  ///< empty: all of `names` that may be targets
+  bool paper_compatible = false;
+  std::vector<std::string> plugins;    ///< shared libraries with tasks
+  std::vector<std::string> overrides;  ///< "network.class_places.weight_decay=1e-5"
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// Where the images come from and how many of them are used.
+struct DataOptions {
+  std::string folder;  ///< an existing data set; empty: rooms are rendered as [rooms] says
+  std::int64_t train_images = 0;
+  std::int64_t transfer_images = 0;
+  std::int64_t test_images = 0;
+  std::int64_t validation_images = 128;
+  std::int64_t subset_seed = 1;
+  std::int64_t pictures = 4;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// Which transfers are tried.
+struct SearchOptions {
+  std::int64_t max_order = 2;
+  std::vector<std::int64_t> top = {5, 5, 6};  ///< order 2, 3, 4: sets are made of a target's best so many sources
+  bool scratch = true;
+  bool shallow = true;
+  bool constant = true;
+  double clip_sigma = 5;
+  bool half_precision = true;
+  bool keep_weights = false;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// The taxonomies that are solved at the end.
+struct TaxonomyOptions {
+  std::vector<std::int64_t> budgets;     ///< empty: 1 to the number of sources
+  std::vector<std::int64_t> max_orders;  ///< empty: 1 to search.max_order
+  std::string objective = "affinity";
+  std::string gain_against = "scratch";
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// A whole experiment file.
+struct StudyOptions {
+  NameOptions name;
+  ScaleOptions scale;
+  TaskOptions tasks;
+  DataOptions data;
+  RenderDataSetOptions rooms;
+  train::TrainerOptions network;
+  train::TrainerOptions scratch;
+  train::TrainerOptions constant;
+  train::TrainerOptions transfer;
+  SearchOptions search;
+  TaxonomyOptions taxonomy;
+  run::RunOptions run;
+
+  /// Taskonomy's schedules (facts of the paper: Adam 1e-4, batch 32, 30 epochs for networks, 200 for transfers of 1k images).
+  StudyOptions();
+
+  /// The sections of the experiment file; they point into this object.
+  std::vector<OptionSection> sections();
+  /// Makes dependent settings agree and throws Error(kConfig) where they cannot.
+  void finish();
+  /// Trainer settings of `section` ("network", "scratch", "constant", "transfer") for one task: the section's with the task's overrides.
+  train::TrainerOptions trainer(std::string_view section, const std::string& task) const;
+};
+
+/// Reads a file, applies `overrides` ("section.key=value"), finishes. Throws Error(kConfig) or Error(kUsage).
+StudyOptions read_study(const std::filesystem::path& path, const std::vector<std::string>& overrides);
+/// As above from text; `name` stands for the file in sentences.
+StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides);
+
+/// The reference of all settings, as committed in experiments/OPTIONS.md.
+std::string study_options_markdown();
+
+}  // namespace affinis::experiments

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <filesystem>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "experiments/study/analysis.h"
+#include "experiments/study/study_graph.h"
+#include "taxonomy/affinity.h"
+
+namespace affinis::experiments {
+
+/// summary.json of a run's folder: what was learnt, compared and spent, for the report and for scripts. Paths in it are relative to
+/// `folder`. `affinities` belong to `tables`, one by one.
+nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder,
+                             const std::vector<taxonomy::LossTable>& tables,
+                             const std::vector<taxonomy::TargetAffinity>& affinities);
+
+}  // namespace affinis::experiments

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "experiments/commands/commands.h"
+
+namespace affinis::experiments {
+
+/// train TASK, transfer: one training outside an experiment file.
+void add_train_commands(CLI::App& app, CommandContext& context);
+
+}  // namespace affinis::experiments

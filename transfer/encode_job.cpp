@@ -1,0 +1,60 @@
+#include "transfer/encode_job.h"
+
+#include <filesystem>
+#include <utility>
+#include <vector>
+
+#include "framework/core/error.h"
+#include "framework/nn/safetensors.h"
+#include "transfer/job_kinds.h"
+#include "transfer/representation.h"
+
+namespace affinis::transfer {
+namespace {
+
+class EncodeKind : public run::JobKind {
+ public:
+  explicit EncodeKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
+
+  void run(run::JobContext& context) const override {
+    const EncodeSpec spec = encode_spec_from_json(context.job.spec);
+    const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
+    const auto encoder = nn::make_encoder({.width = spec.study.scale.width});
+    nn::load_state(*encoder, trunk_state(network_folder(context) / kNetworkFile), "trunk.");
+
+    const auto precision = spec.study.half_precision ? RepresentationPrecision::kHalf : RepresentationPrecision::kSingle;
+    double images = 0;
+    for (const auto& [subset, file] : {std::pair(spec.study.transfer, kTransferRepresentationsFile),
+                                       std::pair(spec.study.test, kTestRepresentationsFile)}) {
+      const data::Store& store = data->split(subset.split);
+      const std::vector<std::int64_t> positions = subset_positions(subset, store);
+      write_representations(context.folder / file, encode(*encoder, store, positions, spec.source, precision), precision);
+      images += static_cast<double>(positions.size());
+    }
+    context.metrics["images"] = images;
+  }
+
+ private:
+  static std::filesystem::path network_folder(const run::JobContext& context) {
+    for (const auto& [name, folder] : context.inputs) {
+      if (name != kDataJob) return folder;
+    }
+    fail(ErrorCode::kInternal, "job {} has no network to encode with", context.job.name);
+  }
+
+  static std::vector<nn::NamedTensor> trunk_state(const std::filesystem::path& path) {
+    std::vector<nn::NamedTensor> state = nn::read_safetensors(path).tensors;
+    std::erase_if(state, [](const nn::NamedTensor& entry) { return !entry.name.starts_with("trunk."); });
+    return state;
+  }
+
+  StudyEnvironment environment_;
+};
+
+}  // namespace
+
+std::shared_ptr<run::JobKind> make_encode_kind(const StudyEnvironment& environment) {
+  return std::make_shared<EncodeKind>(environment);
+}
+
+}  // namespace affinis::transfer

@@ -1,0 +1,151 @@
+#include "transfer/job_kinds.h"
+
+#include <memory>
+#include <utility>
+
+#include "framework/core/error.h"
+#include "transfer/encode_job.h"
+#include "transfer/train_job.h"
+#include "transfer/transfer_job.h"
+
+namespace affinis::transfer {
+namespace {
+
+nlohmann::json trainer_to_json(train::TrainerOptions options) {
+  return affinis::to_json(option_section("trainer", "", options), true);
+}
+
+train::TrainerOptions trainer_from_json(const nlohmann::json& json) {
+  train::TrainerOptions options;
+  from_json(option_section("trainer", "", options), json);
+  return options;
+}
+
+const char* trunk_name(TrunkKind trunk) {
+  switch (trunk) {
+    case TrunkKind::kEncoder: return "encoder";
+    case TrunkKind::kShallow: return "shallow";
+    case TrunkKind::kConstant: return "constant";
+  }
+  return "";
+}
+
+TrunkKind trunk_by_name(const std::string& name) {
+  for (const TrunkKind trunk : {TrunkKind::kEncoder, TrunkKind::kShallow, TrunkKind::kConstant}) {
+    if (name == trunk_name(trunk)) return trunk;
+  }
+  fail(ErrorCode::kInternal, "a training job has the unknown trunk '{}'", name);
+}
+
+/// Relative durations, measured at desk scale on one core: a step of encoder and decoder, of a decoder alone, of a constant.
+constexpr double kEncoderStepCost = 4;
+constexpr double kDecoderStepCost = 1;
+constexpr double kConstantStepCost = 0.1;
+constexpr double kStepsPerEpochGuess = 16;
+
+double steps_of(const train::TrainerOptions& options) {
+  return options.steps > 0 ? static_cast<double>(options.steps) : static_cast<double>(options.epochs) * kStepsPerEpochGuess;
+}
+
+}  // namespace
+
+std::string encode_job_name(const std::string& source) { return "encode/" + source; }
+
+nlohmann::json to_json(const TrainSpec& spec) {
+  return {{"study", to_json(spec.study)},
+          {"task", spec.task},
+          {"trunk", trunk_name(spec.trunk)},
+          {"split", spec.split},
+          {"role", spec.role},
+          {"trainer", trainer_to_json(spec.trainer)},
+          {"validation_images", spec.validation_images},
+          {"keep_weights", spec.keep_weights}};
+}
+
+TrainSpec train_spec_from_json(const nlohmann::json& json) {
+  TrainSpec spec;
+  spec.study = study_spec_from_json(json.at("study"));
+  spec.task = json.at("task").get<std::string>();
+  spec.trunk = trunk_by_name(json.at("trunk").get<std::string>());
+  spec.split = json.at("split").get<std::string>();
+  spec.role = json.at("role").get<std::string>();
+  spec.trainer = trainer_from_json(json.at("trainer"));
+  spec.validation_images = json.at("validation_images").get<std::int64_t>();
+  spec.keep_weights = json.at("keep_weights").get<bool>();
+  return spec;
+}
+
+nlohmann::json to_json(const EncodeSpec& spec) { return {{"study", to_json(spec.study)}, {"source", spec.source}}; }
+
+EncodeSpec encode_spec_from_json(const nlohmann::json& json) {
+  return {study_spec_from_json(json.at("study")), json.at("source").get<std::string>()};
+}
+
+nlohmann::json to_json(const TransferSpec& spec) {
+  return {{"study", to_json(spec.study)},
+          {"sources", spec.sources},
+          {"target", spec.target},
+          {"trainer", trainer_to_json(spec.trainer)},
+          {"clip_sigma", spec.clip_sigma},
+          {"keep_weights", spec.keep_weights}};
+}
+
+TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
+  TransferSpec spec;
+  spec.study = study_spec_from_json(json.at("study"));
+  spec.sources = json.at("sources").get<std::vector<std::string>>();
+  spec.target = json.at("target").get<std::string>();
+  spec.trainer = trainer_from_json(json.at("trainer"));
+  spec.clip_sigma = json.at("clip_sigma").get<double>();
+  spec.keep_weights = json.at("keep_weights").get<bool>();
+  return spec;
+}
+
+run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs) {
+  run::Job job;
+  job.kind = kTrainKind;
+  job.name = name;
+  job.spec = to_json(spec);
+  job.inputs = std::move(inputs);
+  job.group = spec.task;
+  const double step = spec.trunk == TrunkKind::kEncoder   ? kEncoderStepCost
+                      : spec.trunk == TrunkKind::kShallow ? kDecoderStepCost
+                                                          : kConstantStepCost;
+  job.cost = step * steps_of(spec.trainer);
+  return job;
+}
+
+run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const std::string& network_job,
+                         std::vector<std::string> inputs) {
+  run::Job job;
+  job.kind = kEncodeKind;
+  job.name = name;
+  job.spec = to_json(spec);
+  job.inputs = std::move(inputs);
+  job.inputs.push_back(network_job);
+  job.group = spec.source;
+  constexpr double kEncodeCost = 20;
+  job.cost = kEncodeCost;
+  return job;
+}
+
+run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
+                           std::vector<std::string> inputs) {
+  run::Job job;
+  job.kind = kTransferKind;
+  job.name = name;
+  job.spec = to_json(spec);
+  job.inputs = std::move(inputs);
+  job.inputs.insert(job.inputs.end(), encode_jobs.begin(), encode_jobs.end());
+  job.group = spec.target;
+  job.cost = kDecoderStepCost * steps_of(spec.trainer);
+  return job;
+}
+
+void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment) {
+  kinds.add(kTrainKind, {}, make_train_kind(environment));
+  kinds.add(kEncodeKind, {}, make_encode_kind(environment));
+  kinds.add(kTransferKind, {}, make_transfer_kind(environment));
+}
+
+}  // namespace affinis::transfer

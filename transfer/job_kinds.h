@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "framework/run/job.h"
+#include "framework/train/trainer.h"
+#include "transfer/spec.h"
+
+namespace affinis::transfer {
+
+/// What a "train" job puts before the task's head.
+enum class TrunkKind {
+  kEncoder,   ///< the full encoder: task-specific networks, and honest scratch on the transfer split
+  kShallow,   ///< the paper's shallow pixel stream
+  kConstant,  ///< no input at all: the best constant guess
+};
+
+/// Trains one network on one split of the data set and evaluates it on the test split.
+struct TrainSpec {
+  StudySpec study;
+  std::string task;
+  TrunkKind trunk = TrunkKind::kEncoder;
+  std::string split = data::kTrainSplit;
+  std::string role = "self";  ///< name in loss files: "self", "scratch", "shallow", "constant"
+  train::TrainerOptions trainer;
+  std::int64_t validation_images = 128;  ///< of the transfer split (networks only); 0: none
+  bool keep_weights = true;
+};
+
+/// Encodes the transfer and test splits with a trained network's encoder.
+struct EncodeSpec {
+  StudySpec study;
+  std::string source;
+};
+
+/// Trains transfer function + fresh head on cached representations and evaluates it on the test split.
+struct TransferSpec {
+  StudySpec study;
+  std::vector<std::string> sources;
+  std::string target;
+  train::TrainerOptions trainer;
+  double clip_sigma = 5;
+  bool keep_weights = false;
+};
+
+nlohmann::json to_json(const TrainSpec& spec);
+TrainSpec train_spec_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const EncodeSpec& spec);
+EncodeSpec encode_spec_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const TransferSpec& spec);
+TransferSpec transfer_spec_from_json(const nlohmann::json& json);
+
+/// Each job's inputs are `inputs` (the data job, when there is one) and what it reads beside them.
+run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs);
+run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const std::string& network_job,
+                         std::vector<std::string> inputs);
+run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
+                           std::vector<std::string> inputs);
+
+/// Registers the kinds "train", "encode" and "transfer".
+void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment);
+
+inline constexpr const char* kTrainKind = "train";
+inline constexpr const char* kEncodeKind = "encode";
+inline constexpr const char* kTransferKind = "transfer";
+
+/// Name of the role of task-specific networks: the gold standard.
+inline constexpr const char* kSelfRole = "self";
+/// "encode/<source>": where a transfer looks for a source's representations.
+std::string encode_job_name(const std::string& source);
+
+/// Files in result folders.
+inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";  ///< only while a job is under way
+inline constexpr const char* kNetworkFile = "network.safetensors";
+inline constexpr const char* kLossFile = "losses.h5";
+inline constexpr const char* kResultFile = "result.json";  ///< task, name, parameters, images, steps, mean_loss, metrics, curve
+/// Folder of input.N.png, target.N.png (task-specific networks only) and prediction.N.png.
+inline constexpr const char* kPictureFolder = "pictures";
+inline constexpr const char* kTransferRepresentationsFile = "transfer.h5";
+inline constexpr const char* kTestRepresentationsFile = "test.h5";
+
+}  // namespace affinis::transfer

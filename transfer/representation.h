@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "framework/data/store.h"
+#include "framework/nn/module.h"
+
+namespace affinis::transfer {
+
+/// What a frozen encoder makes of the images of one split, computed once and read by every transfer.
+struct Representations {
+  std::string source;                 ///< task whose encoder made them
+  std::vector<std::int64_t> indices;  ///< positions in the split's store
+  at::Tensor values;                  ///< [N, C, s, s], float32 in memory
+};
+
+/// How representations lie on disk; half precision costs 4 KiB an image at paper scale.
+enum class RepresentationPrecision { kHalf, kSingle };
+
+/// Runs `encoder` (in evaluation mode) on the RGB images at `positions` of the store. Values are rounded to `precision`, so that what is
+/// returned equals what is read back.
+Representations encode(nn::Module& encoder, const data::Store& store, const std::vector<std::int64_t>& positions,
+                       const std::string& source, RepresentationPrecision precision);
+
+void write_representations(const std::filesystem::path& path, const Representations& representations,
+                           RepresentationPrecision precision);
+/// Throws Error as data::read_array_file does.
+Representations read_representations(const std::filesystem::path& path);
+
+}  // namespace affinis::transfer

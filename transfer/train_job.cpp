@@ -1,0 +1,129 @@
+#include "transfer/train_job.h"
+
+#include <filesystem>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/nn/safetensors.h"
+#include "framework/train/network.h"
+#include "transfer/job_kinds.h"
+#include "transfer/result.h"
+#include "transfer/transfer_function.h"
+
+namespace affinis::transfer {
+namespace {
+
+constexpr std::int64_t kRepresentationChannels = 8;
+constexpr std::int64_t kEncoderStride = 16;
+constexpr std::int64_t kEvaluationBatch = 32;
+
+train::Network build_network(const TrainSpec& spec, const std::shared_ptr<const task::Task>& task) {
+  const nn::Scale& scale = spec.study.scale;
+  std::vector<train::Head> heads;
+  if (spec.trunk == TrunkKind::kConstant) {
+    heads.push_back({task, nn::make_constant(task->prediction_shape())});
+    return {nullptr, std::move(heads)};
+  }
+  const bool shallow = spec.trunk == TrunkKind::kShallow;
+  const task::HeadInput input{shallow ? 2 * kRepresentationChannels : kRepresentationChannels,
+                              scale.image_side / kEncoderStride, scale.width};
+  heads.push_back({task, task->make_head(input)});
+  std::unique_ptr<nn::Module> trunk =
+      shallow ? make_shallow_pixel_stream(kRepresentationChannels)
+              : nn::make_encoder({.width = scale.width, .representation_channels = kRepresentationChannels});
+  return {std::move(trunk), std::move(heads)};
+}
+
+std::unique_ptr<train::BatchSource> training_batches(const TrainSpec& spec, const std::shared_ptr<const data::DataSet>& data,
+                                                     const std::shared_ptr<const task::Task>& task, const SubsetSpec& subset) {
+  const data::Store& store = data->split(subset.split);
+  data::LoaderOptions options;
+  options.fields = task->info().fields;
+  options.subset = subset_positions(subset, store);
+  options.batch_size = spec.trainer.batch_size;
+  options.seed = static_cast<std::uint64_t>(spec.trainer.seed);
+  options.drop_last = static_cast<std::int64_t>(options.subset.size()) >= options.batch_size;
+  return train::make_store_source(shared_split(data, subset.split), {task}, options);
+}
+
+std::unique_ptr<train::BatchSource> fixed_batches(const std::shared_ptr<const data::DataSet>& data, const std::shared_ptr<const task::Task>& task,
+                                                  const SubsetSpec& subset, std::vector<std::int64_t> positions) {
+  data::LoaderOptions options;
+  options.fields = task->info().fields;
+  options.subset = std::move(positions);
+  options.batch_size = kEvaluationBatch;
+  options.seed = static_cast<std::uint64_t>(subset.seed);
+  options.shuffle = false;
+  return train::make_store_source(shared_split(data, subset.split), {task}, options);
+}
+
+class TrainKind : public run::JobKind {
+ public:
+  explicit TrainKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
+
+  void run(run::JobContext& context) const override {
+    const TrainSpec spec = train_spec_from_json(context.job.spec);
+    const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
+    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.task, *data, spec.study.paper_compatible);
+
+    train::Network network = build_network(spec, task);
+    network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
+    const SubsetSpec& subset = spec.split == spec.study.train.split ? spec.study.train : spec.study.transfer;
+    TrainedResult result;
+    result.name = spec.role;
+    result.images = static_cast<std::int64_t>(subset_positions(subset, data->split(subset.split)).size());
+    for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
+
+    const auto training = training_batches(spec, data, task, subset);
+    std::unique_ptr<train::BatchSource> validation;
+    if (spec.validation_images > 0 && subset.split != spec.study.transfer.split) {
+      std::vector<std::int64_t> positions = subset_positions(spec.study.transfer, data->split(spec.study.transfer.split));
+      positions = picture_positions(positions, spec.validation_images);
+      validation = fixed_batches(data, task, spec.study.transfer, std::move(positions));
+    }
+    result.training = train::train(network, *training, validation.get(), spec.trainer, {context.folder, spec.keep_weights},
+                                   context.logger, [&](std::int64_t step, std::int64_t steps, double loss) {
+                                     context.progress(static_cast<double>(step), static_cast<double>(steps),
+                                                      fmt::format("loss {:.4g}", loss));
+                                   });
+
+    const std::vector<std::int64_t> test_positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
+    result.test = train::evaluate(network, *fixed_batches(data, task, spec.study.test, test_positions));
+    write_pictures(context, spec, data, task, network, test_positions);
+    write_result(context, *task, result);
+    if (spec.keep_weights) {
+      nn::write_safetensors(context.folder / kNetworkFile, {network.state(), {{"task", spec.task}, {"role", spec.role}}});
+    }
+    std::filesystem::remove(context.folder / kCheckpointFile);
+  }
+
+ private:
+  static void write_pictures(run::JobContext& context, const TrainSpec& spec, const std::shared_ptr<const data::DataSet>& data,
+                             const std::shared_ptr<const task::Task>& task, train::Network& network,
+                             const std::vector<std::int64_t>& test_positions) {
+    const std::vector<std::int64_t> positions = picture_positions(test_positions, spec.study.pictures);
+    if (positions.empty()) return;
+    const auto source = fixed_batches(data, task, spec.study.test, positions);
+    source->start(0, 0);
+    const auto batches = source->next();
+    if (!batches) return;
+    const at::NoGradGuard no_gradients;
+    network.set_training(false);
+    const task::Batch& batch = batches->front();
+    if (spec.role == kSelfRole) write_example_pictures(context.folder, *task, batch);
+    write_prediction_pictures(context.folder, *task, network.forward(batch.input, 0));
+  }
+
+  StudyEnvironment environment_;
+};
+
+}  // namespace
+
+std::shared_ptr<run::JobKind> make_train_kind(const StudyEnvironment& environment) {
+  return std::make_shared<TrainKind>(environment);
+}
+
+}  // namespace affinis::transfer

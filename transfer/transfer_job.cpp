@@ -1,0 +1,140 @@
+#include "transfer/transfer_job.h"
+
+#include <algorithm>
+#include <any>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ATen/ops/cat.h>
+#include <ATen/ops/index_select.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/core/grad_mode.h>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/text.h"
+#include "framework/nn/safetensors.h"
+#include "framework/train/network.h"
+#include "transfer/job_kinds.h"
+#include "transfer/representation.h"
+#include "transfer/result.h"
+#include "transfer/transfer_function.h"
+
+namespace affinis::transfer {
+namespace {
+
+constexpr std::int64_t kEvaluationBatch = 64;
+
+/// Representations of one source and split, kept in the worker's memory between transfers.
+Representations cached_representations(run::JobContext& context, const std::filesystem::path& path) {
+  const std::any held = context.memory.get("representations:" + path.string(), [&] {
+    Representations representations = read_representations(path);
+    const std::size_t bytes = representations.values.nbytes();
+    return std::pair<std::any, std::size_t>(std::any(std::move(representations)), bytes);
+  });
+  return std::any_cast<Representations>(held);
+}
+
+/// A split's representations of all sources with the target's labels.
+struct TransferData {
+  train::TensorSet set;
+  std::vector<at::Tensor> extra_inputs;
+
+  std::unique_ptr<train::BatchSource> batches(std::int64_t batch_size, bool shuffle, std::uint64_t seed) const {
+    return train::make_tensor_source(set, batch_size, shuffle, seed, extra_inputs);
+  }
+};
+
+class TransferKind : public run::JobKind {
+ public:
+  explicit TransferKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
+
+  void run(run::JobContext& context) const override {
+    const TransferSpec spec = transfer_spec_from_json(context.job.spec);
+    AFFINIS_ASSERT(!spec.sources.empty());
+    const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
+    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.target, *data, spec.study.paper_compatible);
+    const TransferData training = read(context, spec, spec.study.transfer, kTransferRepresentationsFile);
+
+    const at::Tensor& values = training.set.input;
+    const TransferFunctionOptions options{static_cast<std::int64_t>(spec.sources.size()), values.size(1), spec.clip_sigma};
+    std::vector<train::Head> heads;
+    heads.push_back({task, task->make_head({transfer_output_channels(options), values.size(2), spec.study.scale.width})});
+    train::Network network(make_transfer_function(options), std::move(heads));
+    network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
+
+    TrainedResult result;
+    result.name = join(spec.sources, "+");
+    result.images = static_cast<std::int64_t>(training.set.indices.size());
+    for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
+    const auto batches = training.batches(spec.trainer.batch_size, true, static_cast<std::uint64_t>(spec.trainer.seed));
+    result.training = train::train(network, *batches, nullptr, spec.trainer, {context.folder, false}, context.logger,
+                                   [&](std::int64_t step, std::int64_t steps, double loss) {
+                                     context.progress(static_cast<double>(step), static_cast<double>(steps),
+                                                      fmt::format("loss {:.4g}", loss));
+                                   });
+
+    const TransferData test = read(context, spec, spec.study.test, kTestRepresentationsFile);
+    result.test = train::evaluate(network, *test.batches(kEvaluationBatch, false, 0));
+    write_pictures(context, spec, *task, network, test);
+    write_result(context, *task, result);
+    if (spec.keep_weights) {
+      nn::write_safetensors(context.folder / kNetworkFile, {network.state(), {{"target", spec.target}, {"sources", result.name}}});
+    }
+    std::filesystem::remove(context.folder / kCheckpointFile);
+  }
+
+ private:
+  TransferData read(run::JobContext& context, const TransferSpec& spec, const SubsetSpec& subset, const char* file) const {
+    TransferData result;
+    result.set = load_examples(context, environment_, spec.study, subset, spec.target, false);
+    for (const std::string& source : spec.sources) {
+      const std::filesystem::path path = encoding_folder(context, source) / file;
+      const Representations representations = cached_representations(context, path);
+      AFFINIS_CHECK(representations.indices == result.set.indices, ErrorCode::kData,
+                    "{} holds other images than the labels of {}; remove its job folder and run again", path.string(), spec.target);
+      if (result.set.input.defined()) {
+        result.extra_inputs.push_back(representations.values);
+      } else {
+        result.set.input = representations.values;
+      }
+    }
+    return result;
+  }
+
+  static std::filesystem::path encoding_folder(const run::JobContext& context, const std::string& source) {
+    const auto it = context.inputs.find(encode_job_name(source));
+    AFFINIS_CHECK(it != context.inputs.end(), ErrorCode::kInternal, "job {} lacks the encoding of {}", context.job.name, source);
+    return it->second;
+  }
+
+  static void write_pictures(run::JobContext& context, const TransferSpec& spec, const task::Task& task,
+                             train::Network& network, const TransferData& test) {
+    const std::vector<std::int64_t> kept = picture_positions(test.set.indices, spec.study.pictures);
+    if (kept.empty()) return;
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t position : kept) {
+      const auto it = std::lower_bound(test.set.indices.begin(), test.set.indices.end(), position);
+      rows.push_back(it - test.set.indices.begin());
+    }
+    std::vector<at::Tensor> inputs = {test.set.input};
+    inputs.insert(inputs.end(), test.extra_inputs.begin(), test.extra_inputs.end());
+    const at::NoGradGuard no_gradients;
+    network.set_training(false);
+    const at::Tensor chosen = at::index_select(at::cat(inputs, 1), 0, at::tensor(rows));
+    write_prediction_pictures(context.folder, task, network.forward(chosen, 0));
+  }
+
+  StudyEnvironment environment_;
+};
+
+}  // namespace
+
+std::shared_ptr<run::JobKind> make_transfer_kind(const StudyEnvironment& environment) {
+  return std::make_shared<TransferKind>(environment);
+}
+
+}  // namespace affinis::transfer
