@@ -20,7 +20,7 @@ struct LoaderOptions {
   std::uint64_t seed = 0;
   bool shuffle = true;         ///< a new order every epoch, from (seed, epoch)
   bool drop_last = false;      ///< leave an incomplete last batch out
-  int threads = 1;             ///< decoding threads; never changes what comes out
+  int threads = 1;             ///< decoding threads, at most the cores are used; never changes what comes out
   std::int64_t batches_ahead = 4;  ///< bound on finished batches that wait
   /// Positions in the store to use; empty: all.
   std::vector<std::int64_t> subset;
@@ -28,16 +28,21 @@ struct LoaderOptions {
 
 /// Order in which epoch `epoch` visits the positions: a function of (seed, epoch, positions) alone.
 std::vector<std::int64_t> epoch_order(const LoaderOptions& options, std::int64_t store_size, std::int64_t epoch);
+/// Batches an epoch.
+std::int64_t batch_count(const LoaderOptions& options, std::int64_t store_size);
 
 namespace detail {
-/// A TBB pipeline behind a bounded queue, without the item's type: serial read, parallel decode + derive, in-order batches.
+/// A TBB pipeline behind a bounded queue, without the item's type: draw in order, read + decode + derive in parallel, batch in order.
+/// The store must outlive it. Not for several consumers at once.
 class LoaderEngine {
  public:
   using Derive = std::function<std::any(const Sample&, RandomStream&)>;
+  /// Throws Error(kUsage) for options out of bounds, Error(kData) for a field that the store lacks.
   LoaderEngine(const Store& store, LoaderOptions options, Derive derive);
   ~LoaderEngine();
   void start(std::int64_t epoch, std::int64_t first_batch);
-  /// The next batch's items in order; nothing at the end of the epoch. Rethrows what the pipeline threw, with the sample's name.
+  /// The next batch's items in order; nothing at the end of the epoch. What reading or deriving a sample threw is rethrown with the
+  /// sample's name, after the whole batches before it, and again on every call until start().
   std::optional<std::vector<std::any>> next();
 
  private:

@@ -22,22 +22,30 @@ using Vocabularies = std::map<std::string, std::vector<std::string>>;
 struct StoreInfo {
   std::string split;  ///< "train", "transfer" or "test"
   std::int64_t image_side = 0;
-  std::vector<std::string> fields;
+  std::vector<std::string> fields;  ///< sorted by name
+  /// Fields that are stored otherwise than they declare ("rgb" without loss: kDeflate or kRaw).
+  std::map<std::string, FieldEncoding> encodings;
   Vocabularies vocabularies;
   nlohmann::json provenance;  ///< program, version, settings, seed, attribution
 };
 
 /// Writes one HDF5 file: /fields/<name> with one sample a chunk, /checksums/<name> (CRC-32C of each stored chunk or JPEG), /index
-/// (building, scene, view), root attributes. Written beside and renamed by finish(); a writer that is not finished leaves nothing.
-/// Not thread-safe.
+/// (building, scene, view, split), root attributes. Written beside and renamed by finish(); a writer that is not finished leaves nothing.
+/// The same contents give the same bytes. Not thread-safe.
+///
+///     StoreWriter writer(folder / "train.h5", {.split = "train", .image_side = 64, .fields = {"rgb", "depth_zbuffer"}, ...});
+///     for (...) writer.add(sample);
+///     writer.finish();
 class StoreWriter {
  public:
+  /// Throws Error(kIo) when the file cannot be made, Error(kUsage) for an unknown field, Error(kData) for other nonsense in `info`.
   StoreWriter(std::filesystem::path path, StoreInfo info);
   ~StoreWriter();
   StoreWriter(const StoreWriter&) = delete;
   StoreWriter& operator=(const StoreWriter&) = delete;
 
-  /// Throws Error(kData) when a declared field is missing or has another shape, Error(kIo) when the disk is full.
+  /// Further fields of the sample are left out. Throws Error(kData) when a declared field is missing or has another shape, or a sample of
+  /// this name is there already; Error(kIo) when the disk is full.
   void add(const Sample& sample);
   void finish();
 
@@ -54,6 +62,7 @@ struct StoreProblem {
 };
 
 /// Reads a store. Thread-safe: HDF5 is used under one lock when opening; samples are read with plain file reads and decoded outside.
+/// Nothing that the file says is trusted: sizes and places are checked before they are used.
 class Store {
  public:
   /// Throws Error(kIo) when the file cannot be opened, Error(kFormat) when it is not a store, is truncated or from a newer version.
@@ -66,6 +75,9 @@ class Store {
   const StoreInfo& info() const;
   std::int64_t size() const;
   const SampleKey& key(std::int64_t index) const;
+
+  /// Hash over what the samples are: fields, vocabularies, checksums and index. Where the chunks lie and the provenance do not matter.
+  const std::string& identity() const;
 
   /// Reads and decodes the named fields. Throws Error(kData) naming store, sample and field when a checksum or a decoder disagrees.
   Sample read(std::int64_t index, std::span<const std::string> fields) const;
