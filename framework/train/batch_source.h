@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "framework/data/loader.h"
@@ -20,9 +21,14 @@ class BatchSource {
   virtual void start(std::int64_t epoch, std::int64_t first_batch) = 0;
   /// One batch per head (heads whose inputs are the same tensor share one pass through the trunk); nothing at the end of the epoch.
   virtual std::optional<std::vector<task::Batch>> next() = 0;
+  /// What error sentences call the sample with this index (Batch::indices).
+  virtual std::string sample_name(std::int64_t index) const { return std::to_string(index); }
 };
 
-/// Reads samples from a store and makes one example per task from each.
+/// Reads samples from a store and makes one example per task from each. `options.fields` are added to those that the tasks ask for.
+/// Every task has a random stream of its own, so a task's examples are the same alone and among others. Tasks that make equal inputs
+/// get the same tensor. A task of arity k also gets k - 1 other views of the sample's scene, drawn by its stream.
+/// Throws Error(kData) naming store and sample when a scene has fewer views than a task needs.
 std::unique_ptr<BatchSource> make_store_source(std::shared_ptr<const data::Store> store,
                                                std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options);
 
@@ -35,7 +41,9 @@ struct TensorSet {
 };
 
 /// Rows of the tensors in an order shuffled per epoch from (seed, epoch), or as they are. `extra_inputs`, when there are any, are
-/// joined to `input` along dimension 1 batch by batch (several sources' representations).
+/// joined to `input` along dimension 1 batch by batch (several sources' representations). Half-precision inputs, targets and masks
+/// become float32 batch by batch. Without `indices` a row's index is its position. Throws Error(kData) when the tensors' lengths
+/// disagree or there is no row.
 std::unique_ptr<BatchSource> make_tensor_source(TensorSet set, std::int64_t batch_size, bool shuffle, std::uint64_t seed,
                                                 std::vector<at::Tensor> extra_inputs = {});
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct Head {
 /// its inputs are cached representations.
 class Network {
  public:
-  /// A null trunk passes the input on to the heads.
+  /// A null trunk passes the input on to the heads. Begins in training mode. Throws Error(kUsage) when two heads have the same task.
   Network(std::unique_ptr<nn::Module> trunk, std::vector<Head> heads);
 
   /// Predictions of one head. [N, ...] -> [N, ...].
@@ -28,6 +29,9 @@ class Network {
   /// What the trunk makes of the input: the representation.
   at::Tensor encode(const at::Tensor& input);
   at::Tensor decode(const at::Tensor& representation, std::size_t head);
+  /// Every head's prediction from its own input; an undefined input gives an undefined prediction. Heads whose inputs are the same
+  /// tensor share one pass through the trunk.
+  std::vector<at::Tensor> forward_all(std::span<const at::Tensor> inputs);
 
   const std::vector<Head>& heads() const { return heads_; }
   nn::Module* trunk() { return trunk_.get(); }
@@ -35,16 +39,18 @@ class Network {
   /// "trunk.<name>" and "heads.<task>.<name>".
   std::vector<nn::NamedTensor> parameters() const;
   std::vector<nn::NamedTensor> state() const;
-  /// Throws Error(kData) as nn::load_state does.
+  /// Throws Error(kData) as nn::load_state does; the network is unchanged then.
   void load_state(const std::vector<nn::NamedTensor>& state);
-  /// Draws all parameters anew from (seed, name).
+  /// Draws all parameters anew from (seed, part, name): a head's first weights depend on seed and task alone, not on its neighbours.
   void initialise(std::uint64_t seed);
   void set_training(bool training);
+  bool training() const { return training_; }
   void to(const c10::Device& device);
 
  private:
   std::unique_ptr<nn::Module> trunk_;
   std::vector<Head> heads_;
+  bool training_ = true;
 };
 
 }  // namespace affinis::train

@@ -35,11 +35,14 @@ struct TrainerOptions {
   static const std::vector<OptionField>& fields();
 };
 
+/// Throws Error(kUsage) with one sentence when a value is out of bounds or two do not go together.
+void validate(const TrainerOptions& options);
+
 /// One point of a curve.
 struct CurvePoint {
   std::int64_t step = 0;
-  double train_loss = 0;       ///< mean since the last point
-  double validation_loss = 0;  ///< NaN without validation data
+  double train_loss = 0;       ///< mean since the last point; over several heads the mean of theirs
+  double validation_loss = 0;  ///< likewise over images with labels; NaN without validation data
   double learning_rate = 0;
 };
 
@@ -57,9 +60,19 @@ struct TrainerOutputs {
 };
 
 /// The one training loop. Runs to the end, from the checkpoint in `outputs.folder` when there is one: bit for bit the same on the CPU as
-/// without the interruption. Initialise the network before (the checkpoint overwrites it).
-/// Throws Error(kNumeric) naming step, task and samples when a loss is NaN or infinite.
-/// `progress(step, steps, loss)` is called after every step and may throw Error(kCancelled); a checkpoint is written then.
+/// without the interruption. Initialise the network before (the checkpoint overwrites it). Parameters that need no gradient stay as they
+/// are. A head without any label in a batch adds nothing to that step.
+///
+/// With `patience` the network ends with the weights of its best validation (whether it stopped early or not), without with the last
+/// ones. `progress(step, steps, loss)` is called after every step with the mean of the heads' losses and may throw Error(kCancelled): a
+/// checkpoint is written then. Any other exception passes through as a crash would. A finished training's checkpoint holds the final
+/// weights alone: training again in its folder returns at once with these.
+///
+/// A damaged checkpoint is set aside with a warning and training goes on from the one before it or from the beginning, with the same
+/// result (see checkpoint.h).
+///
+/// Throws Error(kNumeric) naming step, task and samples when a loss or a gradient is NaN or infinite, before any weight is touched;
+/// Error(kUsage) for settings that do not go together and for a checkpoint of another training; Error(kData) without any batch.
 TrainingResult train(Network& network, BatchSource& training, BatchSource* validation, const TrainerOptions& options,
                      const TrainerOutputs& outputs, Logger& logger,
                      const std::function<void(std::int64_t step, std::int64_t steps, double loss)>& progress = {});
@@ -71,9 +84,11 @@ struct Evaluation {
   std::vector<double> metrics;  ///< as TaskInfo::metrics
   double mean_loss = 0;         ///< over images with labels
 };
+/// The network's mode is restored afterwards. Throws Error(kData) when the source ends at once.
 Evaluation evaluate(Network& network, BatchSource& source, std::size_t head = 0);
 
-/// A progress of threads: LibTorch's intra-op threads for this process.
+/// LibTorch's threads within an operation for this process; between operations there is always one (backward passes and jobs run one
+/// after the other here). Part of a run's settings: results are bit for bit the same for the same number only.
 void set_threads(int threads);
 
 }  // namespace affinis::train

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "framework/train/trainer.h"
+
+namespace affinis::train {
+
+/// A point of the curve with all that is written of it.
+struct MetricsRecord {
+  CurvePoint point;
+  double epoch = 0;      ///< passes done, with the share of the present one
+  double seconds = 0;    ///< training time so far, over all sittings
+  double wall_time = 0;  ///< seconds since 1970
+  std::vector<double> train_losses;       ///< per head, mean since the last point; NaN without a label
+  std::vector<double> validation_losses;  ///< per head
+};
+
+/// metrics.csv, metrics.jsonl and a TensorBoard event file. Each is a function of the records so far, so that a resumed training writes
+/// them anew up to its checkpoint: no line is lost and none is there twice.
+class MetricsFiles {
+ public:
+  /// `started` (seconds since 1970) names the event file: it stays the same over all sittings, on any host. An empty folder in `outputs`
+  /// makes an object that writes nothing.
+  MetricsFiles(const TrainerOutputs& outputs, std::vector<std::string> tasks, std::int64_t started, std::span<const MetricsRecord> past);
+
+  /// Throws Error(kIo) naming the file.
+  void append(const MetricsRecord& record);
+
+ private:
+  struct File {
+    std::filesystem::path path;
+    std::ofstream stream;
+  };
+
+  std::string csv_header() const;
+  std::string csv_line(const MetricsRecord& record) const;
+  std::string json_line(const MetricsRecord& record) const;
+  std::string event(const MetricsRecord& record) const;
+  void write(File& file, const std::string& text);
+
+  std::vector<std::string> tasks_;
+  File csv_;
+  File json_;
+  File events_;
+};
+
+}  // namespace affinis::train

@@ -1,0 +1,123 @@
+#include "framework/train/network.h"
+
+#include <set>
+#include <utility>
+
+#include <ATen/ATen.h>
+
+#include "framework/core/error.h"
+#include "framework/core/random.h"
+
+namespace affinis::train {
+namespace {
+
+constexpr const char* kTrunkPrefix = "trunk.";
+
+std::string head_prefix(const Head& head) { return "heads." + head.task->info().name + "."; }
+
+std::vector<nn::NamedTensor> with_prefix(std::vector<nn::NamedTensor> tensors, const std::string& prefix) {
+  for (nn::NamedTensor& each : tensors) each.name = prefix + each.name;
+  return tensors;
+}
+
+void append(std::vector<nn::NamedTensor>& list, std::vector<nn::NamedTensor> more) {
+  for (nn::NamedTensor& each : more) list.push_back(std::move(each));
+}
+
+bool same_tensor(const at::Tensor& a, const at::Tensor& b) {
+  return a.is_same(b) || (a.data_ptr() == b.data_ptr() && a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
+                          a.strides() == b.strides());
+}
+
+}  // namespace
+
+Network::Network(std::unique_ptr<nn::Module> trunk, std::vector<Head> heads) : trunk_(std::move(trunk)), heads_(std::move(heads)) {
+  AFFINIS_CHECK(!heads_.empty(), ErrorCode::kUsage, "a network needs at least one head; name a task");
+  std::set<std::string> names;
+  for (const Head& head : heads_) {
+    AFFINIS_ASSERT(head.task != nullptr && head.module != nullptr);
+    AFFINIS_CHECK(names.insert(head.task->info().name).second, ErrorCode::kUsage,
+                  "the network has two heads for the task '{}'; name each task once", head.task->info().name);
+  }
+  set_training(true);
+}
+
+at::Tensor Network::forward(const at::Tensor& input, std::size_t head) { return decode(encode(input), head); }
+
+at::Tensor Network::encode(const at::Tensor& input) { return trunk_ ? trunk_->forward(input) : input; }
+
+at::Tensor Network::decode(const at::Tensor& representation, std::size_t head) {
+  return heads_.at(head).module->forward(representation);
+}
+
+std::vector<at::Tensor> Network::forward_all(std::span<const at::Tensor> inputs) {
+  AFFINIS_ASSERT(inputs.size() == heads_.size());
+  std::vector<at::Tensor> representations(inputs.size());
+  std::vector<at::Tensor> predictions(inputs.size());
+  for (std::size_t head = 0; head < inputs.size(); ++head) {
+    if (!inputs[head].defined()) continue;
+    for (std::size_t earlier = 0; earlier < head && !representations[head].defined(); ++earlier) {
+      if (representations[earlier].defined() && same_tensor(inputs[earlier], inputs[head])) {
+        representations[head] = representations[earlier];
+      }
+    }
+    if (!representations[head].defined()) representations[head] = encode(inputs[head]);
+    predictions[head] = decode(representations[head], head);
+  }
+  return predictions;
+}
+
+std::vector<nn::NamedTensor> Network::parameters() const {
+  std::vector<nn::NamedTensor> result;
+  if (trunk_) append(result, with_prefix(trunk_->parameters(), kTrunkPrefix));
+  for (const Head& head : heads_) append(result, with_prefix(head.module->parameters(), head_prefix(head)));
+  return result;
+}
+
+std::vector<nn::NamedTensor> Network::state() const {
+  std::vector<nn::NamedTensor> result;
+  if (trunk_) append(result, nn::state_of(*trunk_, kTrunkPrefix));
+  for (const Head& head : heads_) append(result, nn::state_of(*head.module, head_prefix(head)));
+  return result;
+}
+
+void Network::load_state(const std::vector<nn::NamedTensor>& state) {
+  std::vector<std::string> strangers;
+  for (const nn::NamedTensor& each : state) {
+    bool known = trunk_ != nullptr && each.name.starts_with(kTrunkPrefix);
+    for (const Head& head : heads_) known = known || each.name.starts_with(head_prefix(head));
+    if (!known) strangers.push_back(each.name);
+  }
+  AFFINIS_CHECK(strangers.empty(), ErrorCode::kData, "the weights hold {}, which belong to no part of this network (first: {})",
+                strangers.size() == 1 ? "one tensor" : std::to_string(strangers.size()) + " tensors", strangers.front());
+
+  // One part may be loaded before the next one turns out not to fit.
+  std::vector<at::Tensor> backup;
+  const std::vector<nn::NamedTensor> own = this->state();
+  for (const nn::NamedTensor& each : own) backup.push_back(each.tensor.detach().clone());
+  try {
+    if (trunk_) nn::load_state(*trunk_, state, kTrunkPrefix);
+    for (const Head& head : heads_) nn::load_state(*head.module, state, head_prefix(head));
+  } catch (...) {
+    for (std::size_t i = 0; i < own.size(); ++i) own[i].tensor.detach().copy_(backup[i]);
+    throw;
+  }
+}
+
+void Network::initialise(std::uint64_t seed) {
+  if (trunk_) nn::initialise(*trunk_, derive_seed(seed, kTrunkPrefix));
+  for (const Head& head : heads_) nn::initialise(*head.module, derive_seed(seed, head_prefix(head)));
+}
+
+void Network::set_training(bool training) {
+  training_ = training;
+  if (trunk_) trunk_->set_training(training);
+  for (const Head& head : heads_) head.module->set_training(training);
+}
+
+void Network::to(const c10::Device& device) {
+  if (trunk_) trunk_->to(device);
+  for (const Head& head : heads_) head.module->to(device);
+}
+
+}  // namespace affinis::train

@@ -1,0 +1,333 @@
+#include "framework/train/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/core/grad_mode.h>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/random.h"
+#include "framework/core/text.h"
+#include "framework/train/batch_tools.h"
+#include "framework/train/checkpoint.h"
+#include "framework/train/loss_balancer.h"
+#include "framework/train/metrics_files.h"
+#include "framework/train/optimizer.h"
+#include "framework/train/schedule.h"
+#include "framework/train/validation.h"
+
+namespace affinis::train {
+namespace {
+
+using Progress = std::function<void(std::int64_t step, std::int64_t steps, double loss)>;
+using Clock = std::chrono::steady_clock;
+
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+double unix_time() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+/// Mean over the values that are numbers; NaN when none is.
+double mean_of_numbers(const std::vector<double>& values) {
+  double sum = 0;
+  int count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count > 0 ? sum / count : kNan;
+}
+
+std::vector<nn::NamedTensor> copy_of(const std::vector<nn::NamedTensor>& tensors) {
+  std::vector<nn::NamedTensor> copies;
+  for (const nn::NamedTensor& each : tensors) copies.push_back({each.name, each.tensor.detach().clone()});
+  return copies;
+}
+
+/// One sitting of a training.
+class Training {
+ public:
+  Training(Network& network, BatchSource& source, BatchSource* validation, const TrainerOptions& options, const TrainerOutputs& outputs,
+           Logger& logger)
+      : network_(network),
+        source_(source),
+        validation_(validation),
+        options_(options),
+        outputs_(outputs),
+        logger_(logger),
+        device_(device_of(network)),
+        optimizer_(options, network.parameters()),
+        balancer_(make_equal_balancer()) {
+    per_epoch_ = source.batches_per_epoch();
+    AFFINIS_CHECK(per_epoch_ > 0, ErrorCode::kData,
+                  "the training data makes no batch of {} examples; use more samples or a smaller batch_size", options.batch_size);
+    AFFINIS_CHECK(options.patience == 0 || (validation != nullptr && validation->batches_per_epoch() > 0), ErrorCode::kUsage,
+                  "patience is {} but there is no validation data to stop by; set patience to 0 or hold samples out", options.patience);
+    steps_ = options.steps > 0 ? options.steps : options.epochs * per_epoch_;
+    for (const Head& head : network.heads()) tasks_.push_back(head.task->info().name);
+    state_.started = static_cast<std::int64_t>(unix_time());
+    clear_losses();
+    if (!outputs_.folder.empty()) {
+      require_writable_folder(outputs_.folder);
+      resume();
+    }
+  }
+
+  TrainingResult run(const Progress& progress) {
+    if (!state_.finished) {
+      MetricsFiles files(outputs_, tasks_, state_.started, state_.curve);
+      last_checkpoint_ = Clock::now();
+      network_.set_training(true);
+      bool in_place = false;
+      while (state_.step < steps_ && !state_.stopped_early) {
+        if (!in_place || state_.batch == 0) source_.start(state_.epoch, state_.batch);
+        in_place = true;
+        step();
+        if (at_a_point()) record(files);
+        if (progress) report(progress);
+        if (!outputs_.folder.empty() && seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) checkpoint();
+      }
+      finish();
+    }
+    TrainingResult result{state_.step, state_.stopped_early, state_.seconds, {}};
+    for (const MetricsRecord& each : state_.curve) result.curve.push_back(each.point);
+    return result;
+  }
+
+ private:
+  nlohmann::json identity() const {
+    TrainerOptions copy = options_;
+    return {{"settings", affinis::to_json(option_section("training", "", copy), true)},
+            {"tasks", tasks_},
+            {"batches_per_epoch", per_epoch_}};
+  }
+
+  void resume() {
+    std::optional<Checkpoint> checkpoint = read_checkpoint(outputs_.folder, identity(), logger_);
+    if (!checkpoint) return;
+    try {
+      network_.load_state(checkpoint->network);
+      if (!checkpoint->state.finished) optimizer_.load_state(checkpoint->optimizer);
+    } catch (Error& error) {
+      throw error.within("the checkpoint in " + outputs_.folder.string());
+    }
+    state_ = std::move(checkpoint->state);
+    best_ = std::move(checkpoint->best);
+    seconds_before_ = state_.seconds;
+    if (!state_.finished) logger_.info("training goes on from step {} of {}", state_.step, steps_);
+  }
+
+  void step() {
+    // Dropout and its like draw from LibTorch's generator: seeded per step, it needs no place in the checkpoint.
+    seed_generator(derive_seed(static_cast<std::uint64_t>(options_.seed), "step", {static_cast<std::uint64_t>(state_.step)}));
+    std::optional<std::vector<task::Batch>> made = source_.next();
+    AFFINIS_CHECK(made.has_value(), ErrorCode::kInternal, "the training data ended at batch {} of {} in epoch {}", state_.batch, per_epoch_,
+                  state_.epoch);
+    const std::vector<task::Batch> batches = to_device(std::move(*made), device_, tasks_.size());
+    try {
+      learn(batches);
+    } catch (const c10::Error& error) {
+      const std::string what = error.what_without_backtrace();
+      fail(ErrorCode::kInternal, "LibTorch failed at step {} of the tasks {}: {}", state_.step + 1, join(tasks_, ", "),
+           what.substr(0, what.find('\n')));
+    }
+    ++state_.step;
+    state_.epoch = state_.step / per_epoch_;
+    state_.batch = state_.step % per_epoch_;
+  }
+
+  void learn(const std::vector<task::Batch>& batches) {
+    std::vector<at::Tensor> inputs = inputs_of(batches);
+    for (std::size_t h = 0; h < batches.size(); ++h) {
+      if (!has_label(batches[h])) inputs[h] = at::Tensor();
+    }
+    const std::vector<at::Tensor> predictions = network_.forward_all(inputs);
+    std::vector<at::Tensor> losses(batches.size());
+    std::vector<double> values(batches.size(), kNan);
+    for (std::size_t h = 0; h < batches.size(); ++h) {
+      if (!predictions[h].defined()) continue;
+      losses[h] = network_.heads()[h].task->loss(predictions[h], batches[h]);
+      values[h] = losses[h].item<double>();
+      if (!std::isfinite(values[h])) refuse_loss(h, values[h], predictions[h], batches[h]);
+    }
+    learning_rate_ = learning_rate_at(options_, state_.step, steps_);
+    optimizer_.zero_gradients();
+    balancer_->backward(losses);
+    const double norm = optimizer_.gradient_norm();
+    if (!std::isfinite(norm)) refuse_gradient(batches);
+    // The small constant is PyTorch's: clipped runs compare.
+    if (options_.clip_norm > 0 && norm > options_.clip_norm) optimizer_.scale_gradients(options_.clip_norm / (norm + 1e-6));
+    optimizer_.step(learning_rate_);
+    for (std::size_t h = 0; h < values.size(); ++h) {
+      if (std::isnan(values[h])) continue;
+      state_.loss_sums[h] += values[h];
+      ++state_.loss_counts[h];
+    }
+    const double mean = mean_of_numbers(values);
+    if (!std::isnan(mean)) last_loss_ = mean;
+  }
+
+  void seed_generator(std::uint64_t seed) {
+    at::Generator generator = at::globalContext().defaultGenerator(device_);
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_current_seed(seed);
+    if (!device_.is_cpu()) {
+      at::Generator cpu = at::detail::getDefaultCPUGenerator();
+      const std::lock_guard<std::mutex> cpu_lock(cpu.mutex());
+      cpu.set_current_seed(seed);
+    }
+  }
+
+  std::string sample_names(const std::vector<std::int64_t>& indices) const {
+    constexpr std::size_t kMost = 8;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < std::min(kMost, indices.size()); ++i) names.push_back(source_.sample_name(indices[i]));
+    std::string text = (indices.size() == 1 ? "sample " : "samples ") + join(names, ", ");
+    if (indices.size() > kMost) text += fmt::format(" and {} more", indices.size() - kMost);
+    return text;
+  }
+
+  [[noreturn]] void refuse_loss(std::size_t head, double value, const at::Tensor& prediction, const task::Batch& batch) {
+    at::NoGradGuard no_gradient;
+    const at::Tensor prediction_is_finite = at::isfinite(prediction).flatten(1).all(1).to(at::kCPU);
+    const at::Tensor losses = network_.heads()[head].task->per_image_loss(prediction, batch).to(at::kCPU, at::kFloat);
+    std::vector<std::int64_t> culprits;
+    // A NaN of an image whose prediction is sound means "no label" and is none of the causes.
+    for (std::int64_t i = 0; i < std::min<std::int64_t>(losses.numel(), static_cast<std::int64_t>(batch.indices.size())); ++i) {
+      const float loss = losses[i].item<float>();
+      if (std::isinf(loss) || (std::isnan(loss) && !prediction_is_finite[i].item<bool>())) {
+        culprits.push_back(batch.indices[static_cast<std::size_t>(i)]);
+      }
+    }
+    fail(ErrorCode::kNumeric,
+         "the loss of the task '{}' is {} at step {} ({}); look at these labels, lower learning_rate ({}) or set clip_norm",
+         tasks_[head], std::isnan(value) ? "NaN" : "infinite", state_.step + 1, sample_names(culprits.empty() ? batch.indices : culprits),
+         options_.learning_rate);
+  }
+
+  [[noreturn]] void refuse_gradient(const std::vector<task::Batch>& batches) {
+    const std::string name = optimizer_.first_bad_gradient();
+    const std::string which = name.empty() ? "the gradients' norm" : "the gradient of '" + name + "'";
+    fail(ErrorCode::kNumeric,
+         "{} is NaN or infinite at step {} of the task{} {} ({}); look at these labels, lower learning_rate ({}) or set clip_norm", which,
+         state_.step + 1, tasks_.size() == 1 ? "" : "s", join(tasks_, ", "), sample_names(batches.front().indices), options_.learning_rate);
+  }
+
+  bool at_a_point() const {
+    const std::int64_t every = options_.evaluate_every > 0 ? options_.evaluate_every : per_epoch_;
+    return state_.step % every == 0 || state_.step == steps_;
+  }
+
+  void record(MetricsFiles& files) {
+    MetricsRecord record;
+    for (std::size_t h = 0; h < tasks_.size(); ++h) {
+      const std::int64_t count = state_.loss_counts[h];
+      record.train_losses.push_back(count > 0 ? state_.loss_sums[h] / static_cast<double>(count) : kNan);
+    }
+    record.validation_losses = validation_ != nullptr ? mean_losses(network_, *validation_) : std::vector<double>(tasks_.size(), kNan);
+    record.point = {state_.step, mean_of_numbers(record.train_losses), mean_of_numbers(record.validation_losses), learning_rate_};
+    record.epoch = static_cast<double>(state_.step) / static_cast<double>(per_epoch_);
+    record.seconds = seconds();
+    record.wall_time = unix_time();
+    clear_losses();
+    if (options_.patience > 0) consider_stopping(record.point.validation_loss);
+    state_.curve.push_back(record);
+    files.append(record);
+    log(record);
+  }
+
+  void consider_stopping(double validation_loss) {
+    if (!std::isnan(validation_loss) && (state_.best_step == 0 || validation_loss < state_.best_validation)) {
+      state_.best_validation = validation_loss;
+      state_.best_step = state_.step;
+      state_.validations_without_better = 0;
+      best_ = copy_of(network_.state());
+    } else {
+      state_.stopped_early = ++state_.validations_without_better >= options_.patience;
+    }
+  }
+
+  void log(const MetricsRecord& record) {
+    const CurvePoint& point = record.point;
+    const std::string validation = std::isnan(point.validation_loss) ? "" : fmt::format(", validation loss {:.5g}", point.validation_loss);
+    nlohmann::json fields = {{"step", point.step}, {"steps", steps_}, {"train_loss", point.train_loss}, {"learning_rate", point.learning_rate}};
+    if (!std::isnan(point.validation_loss)) fields["validation_loss"] = point.validation_loss;
+    logger_.event(LogLevel::kInfo, fmt::format("step {} of {}: loss {:.5g}{}", point.step, steps_, point.train_loss, validation), fields);
+  }
+
+  void report(const Progress& progress) {
+    try {
+      progress(state_.step, steps_, last_loss_);
+    } catch (const Error& error) {
+      if (error.code() == ErrorCode::kCancelled && !outputs_.folder.empty()) checkpoint();
+      throw;
+    }
+  }
+
+  void finish() {
+    if (!best_.empty()) network_.load_state(best_);
+    if (state_.stopped_early) {
+      logger_.info("stopped early at step {} of {}: no validation was better than that at step {}", state_.step, steps_, state_.best_step);
+    }
+    optimizer_.zero_gradients();
+    state_.finished = true;
+    state_.seconds = seconds();
+    best_.clear();
+    if (!outputs_.folder.empty()) checkpoint();
+  }
+
+  void checkpoint() {
+    state_.seconds = seconds();
+    Checkpoint checkpoint{identity(), state_, network_.state(), {}, best_};
+    if (!state_.finished) checkpoint.optimizer = optimizer_.state();
+    write_checkpoint(outputs_.folder, checkpoint);
+    last_checkpoint_ = Clock::now();
+  }
+
+  void clear_losses() {
+    state_.loss_sums.assign(tasks_.size(), 0.0);
+    state_.loss_counts.assign(tasks_.size(), 0);
+  }
+
+  double seconds() const { return seconds_before_ + seconds_since(begin_); }
+
+  Network& network_;
+  BatchSource& source_;
+  BatchSource* validation_;
+  const TrainerOptions& options_;
+  const TrainerOutputs& outputs_;
+  Logger& logger_;
+  c10::Device device_;
+  Optimizer optimizer_;
+  std::unique_ptr<LossBalancer> balancer_;
+  std::vector<std::string> tasks_;
+  std::int64_t per_epoch_ = 0;
+  std::int64_t steps_ = 0;
+  TrainingState state_;
+  std::vector<nn::NamedTensor> best_;
+  double learning_rate_ = 0;
+  double last_loss_ = kNan;
+  double seconds_before_ = 0;
+  Clock::time_point begin_ = Clock::now();
+  Clock::time_point last_checkpoint_ = begin_;
+};
+
+}  // namespace
+
+TrainingResult train(Network& network, BatchSource& training, BatchSource* validation, const TrainerOptions& options,
+                     const TrainerOutputs& outputs, Logger& logger, const Progress& progress) {
+  validate(options);
+  return Training(network, training, validation, options, outputs, logger).run(progress);
+}
+
+}  // namespace affinis::train

@@ -1,0 +1,54 @@
+#include "framework/core/error.h"
+#include "framework/train/trainer.h"
+
+namespace affinis::train {
+
+const std::vector<OptionField>& TrainerOptions::fields() {
+  using T = TrainerOptions;
+  static const std::vector<OptionField> table = {
+      option("epochs", &T::epochs, "passes over the training data", {.minimum = 1}),
+      option("steps", &T::steps, "batches to train on in all; 0: as many as the epochs have", {.minimum = 0}),
+      option("batch_size", &T::batch_size, "examples a step", {.minimum = 1}),
+      option("optimizer", &T::optimizer, "how gradients become steps: Adam, or stochastic gradient descent with momentum",
+             {.choices = {"adam", "sgd"}}),
+      option("learning_rate", &T::learning_rate, "step size before schedule and warm-up", {.minimum = 0}),
+      option("weight_decay", &T::weight_decay, "L2 penalty: this share of every parameter is added to its gradient", {.minimum = 0}),
+      option("momentum", &T::momentum, "share of the last step that is kept (sgd only)", {.minimum = 0, .maximum = 1}),
+      option("schedule", &T::schedule, "how the learning rate goes on: constant, falling at decay_at, or along half a cosine to 0",
+             {.choices = {"constant", "step", "cosine"}}),
+      option("decay_at", &T::decay_at, "shares of the training, ascending, at which schedule 'step' multiplies the rate by decay_factor",
+             {.minimum = 0, .maximum = 1}),
+      option("decay_factor", &T::decay_factor, "what schedule 'step' multiplies the learning rate by", {.minimum = 0, .maximum = 1}),
+      option("warmup", &T::warmup, "share of the training during which the learning rate rises linearly from 0", {.minimum = 0, .maximum = 1}),
+      option("clip_norm", &T::clip_norm, "greatest norm of all gradients together, longer ones are scaled down; 0: no limit",
+             {.minimum = 0}),
+      option("evaluate_every", &T::evaluate_every, "steps between validations; 0: at the end of every epoch", {.minimum = 0}),
+      option("patience", &T::patience,
+             "validations without a better loss after which training stops; the best weights are kept then; 0: never stop early",
+             {.minimum = 0}),
+      option("checkpoint_seconds", &T::checkpoint_seconds, "seconds between checkpoints; 0: after every step",
+             {.minimum = 0, .affects_result = false}),
+      option("seed", &T::seed, "seed of everything random in a training", {.minimum = 0}),
+  };
+  return table;
+}
+
+void validate(const TrainerOptions& options) {
+  TrainerOptions copy = options;
+  validate_options(option_section("training", "", copy));
+  AFFINIS_CHECK(options.schedule != "step" || !options.decay_at.empty(), ErrorCode::kUsage,
+                "schedule is 'step' but decay_at is empty; name the shares of the training at which the learning rate falls, as in [0.5]");
+  AFFINIS_CHECK(options.schedule == "step" || options.decay_at.empty(), ErrorCode::kUsage,
+                "decay_at is set but schedule is '{}'; set schedule to 'step' or leave decay_at out", options.schedule);
+  double last = 0;
+  for (const double share : options.decay_at) {
+    AFFINIS_CHECK(share > last && share < 1, ErrorCode::kUsage,
+                  "decay_at holds {} after {}; its shares must lie between 0 and 1 and ascend", share, last);
+    last = share;
+  }
+  AFFINIS_CHECK(options.warmup < 1, ErrorCode::kUsage, "warmup is {}; it is a share of the training below 1", options.warmup);
+  AFFINIS_CHECK(options.momentum < 1, ErrorCode::kUsage, "momentum is {}; it must be below 1, or steps grow without end",
+                options.momentum);
+}
+
+}  // namespace affinis::train
