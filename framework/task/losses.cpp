@@ -1,0 +1,53 @@
+#include "framework/task/losses.h"
+
+#include <ATen/ATen.h>
+
+#include "framework/core/error.h"
+
+namespace affinis::task {
+namespace {
+
+/// Labels that cross-entropy leaves out.
+constexpr std::int64_t kIgnored = -100;
+
+void check_same_shape(const at::Tensor& prediction, const at::Tensor& target) {
+  AFFINIS_CHECK(prediction.sizes() == target.sizes(), ErrorCode::kData,
+                "the prediction has the shape {} and the target {}; the task's head and example() must agree",
+                c10::str(prediction.sizes()), c10::str(target.sizes()));
+}
+
+/// [N, ...] errors -> [N] means over what the mask leaves; 0 / 0 makes the NaN of an image without labels.
+at::Tensor mean_of_valid(const at::Tensor& errors, const at::Tensor& mask) {
+  const at::Tensor rows = errors.flatten(1);
+  if (!mask.defined()) return rows.mean(1);
+  const std::int64_t repeats = errors.numel() / std::max<std::int64_t>(mask.numel(), 1);
+  const at::Tensor count = mask.flatten(1).sum(1, false, at::kFloat).mul_(static_cast<double>(repeats));
+  return (errors * mask).flatten(1).sum(1).div_(count);
+}
+
+}  // namespace
+
+at::Tensor absolute_error(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask) {
+  check_same_shape(prediction, target);
+  return mean_of_valid(at::l1_loss(prediction.to(at::kFloat), target, at::Reduction::None), mask);
+}
+
+at::Tensor squared_error(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask) {
+  check_same_shape(prediction, target);
+  return mean_of_valid(at::mse_loss(prediction.to(at::kFloat), target, at::Reduction::None), mask);
+}
+
+at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& mask, const at::Tensor& class_weights) {
+  AFFINIS_CHECK(logits.dim() == labels.dim() + 1 && logits.size(0) == labels.size(0) && logits.sizes().slice(2) == labels.sizes().slice(1),
+                ErrorCode::kData, "logits of the shape {} do not fit labels of the shape {}; the task's head and example() must agree",
+                c10::str(logits.sizes()), c10::str(labels.sizes()));
+  at::Tensor wanted = labels.to(at::kLong);
+  if (mask.defined()) wanted = wanted.masked_fill(mask == 0, kIgnored);
+  const at::Tensor weights = class_weights.defined() ? class_weights.to(logits.device(), at::kFloat) : class_weights;
+  const at::Tensor errors = at::cross_entropy_loss(logits.to(at::kFloat), wanted, weights, at::Reduction::None, kIgnored);
+  if (errors.dim() == 1) return mask.defined() ? errors / mask : errors;
+  if (!mask.defined()) return errors.flatten(1).mean(1);
+  return errors.flatten(1).sum(1).div_(mask.flatten(1).sum(1, false, at::kFloat));
+}
+
+}  // namespace affinis::task

@@ -1,0 +1,17 @@
+#include "tasks/builtin.h"
+
+#include "tasks/families.h"
+
+namespace affinis::tasks {
+
+void register_builtin_tasks(task::TaskRegistry& registry) {
+  register_image_tasks(registry);
+  register_edge_tasks(registry);
+  register_depth_tasks(registry);
+  register_normal_tasks(registry);
+  register_shading_tasks(registry);
+  register_segmentation_tasks(registry);
+  register_classification_tasks(registry);
+}
+
+}  // namespace affinis::tasks

@@ -1,0 +1,23 @@
+#pragma once
+
+#include "framework/task/task.h"
+
+namespace affinis::tasks {
+
+/// One function a file of this folder; register_builtin_tasks calls them all.
+void register_image_tasks(task::TaskRegistry& registry);           ///< autoencoder, denoise
+void register_edge_tasks(task::TaskRegistry& registry);            ///< edge2d
+void register_depth_tasks(task::TaskRegistry& registry);           ///< rgb2depth
+void register_normal_tasks(task::TaskRegistry& registry);          ///< rgb2sfnorm
+void register_shading_tasks(task::TaskRegistry& registry);         ///< reshade
+void register_segmentation_tasks(task::TaskRegistry& registry);    ///< segmentsemantic
+void register_classification_tasks(task::TaskRegistry& registry);  ///< class_places
+
+/// Adds the task type of Task: its static describe() and a constructor from TaskContext.
+template <typename Task>
+void register_type(task::TaskRegistry& registry) {
+  task::register_task(registry,
+                      {Task::describe(), [](const task::TaskContext& context) { return std::make_shared<const Task>(context); }});
+}
+
+}  // namespace affinis::tasks
