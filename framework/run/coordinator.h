@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -12,12 +13,21 @@
 
 namespace affinis::run {
 
+/// Jobs that a later call of run_graph will bring (second-order transfers are known only after first-order ones): for progress, time
+/// left and `status`.
+struct ExpectedJobs {
+  std::string stage;
+  std::int64_t jobs = 0;
+  double cost = 0;  ///< of all of them
+};
+
 /// How a run is executed; nothing here changes results except threads_per_worker (part of every job's identity through the caller).
 struct RunOptions {
   std::vector<std::string> devices = {"cpu:0", "cpu:1"};  ///< one worker process each
   std::int64_t threads_per_worker = 1;
   std::int64_t retries = 2;           ///< attempts after the first for a job whose worker died or failed
   double worker_memory_gib = 1.5;     ///< what each worker keeps from job to job
+  std::vector<ExpectedJobs> expected_later;  ///< beside the graph; not an option field
 
   static const std::vector<OptionField>& fields();
 };
@@ -39,18 +49,28 @@ struct RunSummary {
 
 /// Runs every job of the graph that has no result yet in `folder`, on worker processes started as
 /// `worker_command... --device cpu:0 --threads 1` (the hidden command `affinis worker --run DIR`), which speak JSON lines over their
-/// standard input and output. A worker that dies costs its job only. A failed job blocks only what needs it. Called again, goes on
-/// where it stopped. Writes index.sqlite, log.jsonl and state.json (for `status`).
+/// standard input and output. A worker that dies costs its job only: it is started anew and the job is tried again up to `retries`
+/// times, as is a job that throws Error(kIo), Error(kDevice) or something that is no affinis::Error. Every other Error would come
+/// again and fails the job at once. A failed job blocks only what needs it. Called again, goes on where it stopped, also with a graph
+/// that has grown; failed jobs are then tried again. Writes index.sqlite, log.jsonl, graph.json and state.json (for `status`).
+///
+/// SIGINT, SIGTERM and SIGHUP ask running jobs to stop (JobContext::progress throws), wait some seconds for their checkpoints and throw
+/// Error(kCancelled); a second signal does not wait. Must stay in the thread that called it, which its workers die with.
+/// Throws Error(kIo) when the folder cannot be written, when its disk gets full (what is done stays), or when another process is at
+/// work in it; Error(kConfig) for a graph with cycles or unknown inputs; Error(kDevice) when no worker can be started.
 RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const std::filesystem::path& folder, const RunOptions& options,
                      const std::vector<std::string>& worker_command, Logger& logger);
 
-/// The worker's side: reads jobs from standard input until it closes, writes progress and results to standard output. Dies with its
-/// coordinator. Returns the exit code.
+/// The worker's side: reads jobs from standard input until it closes, writes progress and results to standard output (what else is
+/// printed there goes to standard error, a file in workers/). Dies with its coordinator. `memory_gib` counts until the coordinator sends
+/// its own. `set_threads` is called once with `threads` (train::set_threads: this folder knows no LibTorch); OMP_NUM_THREADS is set by
+/// the coordinator. Returns the exit code.
 int worker_main(const JobKinds& kinds, const std::filesystem::path& run_folder, const std::string& device, int threads,
-                double memory_gib, Logger& logger);
+                double memory_gib, Logger& logger, const std::function<void(int)>& set_threads = {});
 
-/// Runs one job in this process (tests, `affinis train`): same folders, same identity.
+/// Runs one job in this process (tests, `affinis train`): same folders, same identity. Its inputs must have their results. Returns kDone
+/// or kReused; throws the job's Error, with the job's name in its context, when it fails, and Error(kData) for a missing input.
 JobOutcome run_job_here(const JobGraph& graph, const std::string& name, const JobKinds& kinds, const std::filesystem::path& folder,
-                        const std::string& device, int threads, Logger& logger);
+                        const std::string& device, int threads, Logger& logger, const std::function<void(int)>& set_threads = {});
 
 }  // namespace affinis::run
