@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <limits>
+#include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <fcntl.h>
@@ -69,8 +72,6 @@ class StreamSink : public LogSink {
     work.total = total;
     if (!note.empty()) work.note = note;
     if (options_.redraw) {
-      // More often than this only flickers, and the work waits for the terminal.
-      constexpr double kRedrawSeconds = 0.1;
       const bool finished = total > 0 && done >= total;
       if (now - last_drawn_ < kRedrawSeconds && !finished && bar_is_shown_) return;
       last_drawn_ = now;
@@ -99,6 +100,9 @@ class StreamSink : public LogSink {
   }
 
  private:
+  // More often than this only flickers, and the work waits for the terminal.
+  static constexpr double kRedrawSeconds = 0.1;
+
   struct Work {
     std::string what;
     double started = 0;
@@ -118,6 +122,8 @@ class StreamSink : public LogSink {
     work.started = work.last_shown = now;
     work.done_at_start = done;
     works_.push_back(std::move(work));
+    // Seen at once, however shortly before another piece of work was drawn.
+    last_drawn_ = -std::numeric_limits<double>::infinity();
     return works_.back();
   }
 
