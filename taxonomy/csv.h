@@ -28,7 +28,7 @@ std::vector<std::size_t> find_columns(const CsvRecord& header, std::span<const s
 /// The field as csv: quoted only where it holds a comma, a quote, a line end, or blanks at its ends.
 std::string csv_field(std::string_view field);
 
-/// A finite number as text that reads back to the same double (%.17g, shortened where a shorter one does); "" for NaN.
+/// A finite number as the shortest text that reads back to the same double; "" for NaN.
 std::string csv_number(double value);
 
 /// A number cell: NaN when empty, otherwise finite and at most 1e100 in size. Throws Error(kData) with file, line and column;

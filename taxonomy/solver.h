@@ -30,7 +30,7 @@ struct Solution {
   double cost(const Problem& problem) const;
 };
 
-/// Solves to proven optimality (absolute and relative tolerance 1e-9): branch and bound on the sources with Lagrangian bounds on the
+/// Solves to proven optimality (to 1e-10 of the size of the values): branch and bound on the sources with Lagrangian bounds on the
 /// constraints "the edges of target t that use source s are at most y_s", reduced-cost fixing, and a greedy and swap incumbent.
 /// Deterministic: the same problem gives the same solution and nodes, in whatever order the table's rows stood, unless the time
 /// limit strikes. Of edges with equal value the one with fewer sources, then the first by name is taken; sources without which the

@@ -1,0 +1,102 @@
+#include "taxonomy/instance.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <utility>
+
+namespace affinis::taxonomy {
+namespace {
+
+double slack_of(double budget) { return budget + 1e-9 * std::max(1.0, budget); }
+
+/// A bit a source, folded into 64: a subset's bits are among its superset's, which settles most comparisons.
+std::uint64_t fold(const std::vector<std::size_t>& sources) {
+  std::uint64_t bits = 0;
+  for (const std::size_t source : sources) bits |= std::uint64_t{1} << (source % 64);
+  return bits;
+}
+
+struct Kept {
+  std::size_t edge;
+  std::uint64_t bits;
+};
+
+}  // namespace
+
+double Instance::budget_with_slack() const { return slack_of(budget); }
+
+Instance make_instance(const Problem& problem, double penalty) {
+  Instance instance;
+  instance.sources = problem.sources.size();
+  instance.costs = problem.costs;
+  instance.budget = problem.budget;
+  for (const double cost : problem.costs) instance.unit_costs = instance.unit_costs && cost == problem.costs.front() && cost > 0;
+
+  std::vector<std::vector<std::size_t>> by_target(problem.targets.size());
+  for (std::size_t e = 0; e < problem.edges.size(); ++e) by_target[problem.edges[e].target].push_back(e);
+  std::map<std::pair<std::size_t, std::size_t>, std::int32_t> pairs;
+  instance.target_begin.push_back(0);
+  instance.use_begin.push_back(0);
+  for (std::size_t t = 0; t < by_target.size(); ++t) {
+    std::vector<std::size_t>& edges = by_target[t];
+    // Edges come by order, then by name: a stable sort keeps that among equal values.
+    std::stable_sort(edges.begin(), edges.end(),
+                     [&](std::size_t a, std::size_t b) { return problem.edges[a].value > problem.edges[b].value; });
+    std::vector<Kept> kept;
+    for (const std::size_t e : edges) {
+      const std::vector<std::size_t>& needs = problem.edges[e].sources;
+      double cost = 0;
+      for (const std::size_t source : needs) cost += problem.costs[source];
+      if (cost > instance.budget_with_slack()) continue;
+      const std::uint64_t bits = fold(needs);
+      const bool dominated = std::any_of(kept.begin(), kept.end(), [&](const Kept& better) {
+        if ((better.bits & ~bits) != 0) return false;
+        const std::vector<std::size_t>& fewer = problem.edges[better.edge].sources;
+        return std::includes(needs.begin(), needs.end(), fewer.begin(), fewer.end());
+      });
+      if (!dominated) kept.push_back({e, bits});
+    }
+    for (const Kept& each : kept) {
+      instance.value.push_back(problem.edges[each.edge].value);
+      instance.origin.push_back(each.edge);
+      for (const std::size_t source : problem.edges[each.edge].sources) {
+        const auto pair = pairs.emplace(std::make_pair(t, source), static_cast<std::int32_t>(pairs.size()));
+        if (pair.second) instance.pair_source.push_back(static_cast<std::int32_t>(source));
+        instance.use_source.push_back(static_cast<std::int32_t>(source));
+        instance.use_pair.push_back(pair.first->second);
+      }
+      instance.use_begin.push_back(instance.use_source.size());
+    }
+    if (penalty > 0) {
+      instance.value.push_back((edges.empty() ? 0.0 : problem.edges[edges.back()].value) - penalty);
+      instance.origin.push_back(problem.edges.size());
+      instance.use_begin.push_back(instance.use_source.size());
+    }
+    instance.target_begin.push_back(instance.value.size());
+  }
+  return instance;
+}
+
+std::size_t best_edge(const Instance& instance, const std::vector<char>& selected, std::size_t target) {
+  for (std::size_t e = instance.target_begin[target]; e < instance.target_begin[target + 1]; ++e) {
+    bool usable = true;
+    for (std::size_t u = instance.use_begin[e]; usable && u < instance.use_begin[e + 1]; ++u) {
+      usable = selected[static_cast<std::size_t>(instance.use_source[u])] != 0;
+    }
+    if (usable) return e;
+  }
+  return instance.edges();
+}
+
+Evaluation evaluate(const Instance& instance, const std::vector<char>& selected) {
+  Evaluation result{0, true};
+  for (std::size_t t = 0; t < instance.targets(); ++t) {
+    const std::size_t edge = best_edge(instance, selected, t);
+    if (edge == instance.edges()) return {0, false};
+    result.value += instance.value[edge];
+  }
+  return result;
+}
+
+}  // namespace affinis::taxonomy

@@ -1,0 +1,116 @@
+#include "taxonomy/loss_table.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <set>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/text.h"
+#include "taxonomy/csv.h"
+
+namespace affinis::taxonomy {
+namespace {
+
+const std::array<std::string, 4> kColumns = {"network", "target", "image", "loss"};
+
+/// The losses of one target while files are read; NaN with the flag unset is a cell that no file had.
+struct Collected {
+  std::vector<std::string> networks;
+  std::unordered_map<std::string, std::size_t> network_positions;
+  std::vector<std::unordered_map<std::int64_t, double>> losses;  // one map a network
+  std::set<std::int64_t> images;
+};
+
+double parse_loss(const std::string& cell, const std::string& name, std::int64_t line) {
+  const std::string text = trim(cell);
+  if (text == "inf" || text == "Infinity" || text == "+inf") return std::numeric_limits<double>::infinity();
+  return parse_csv_number(cell, "loss", name, line);
+}
+
+LossTable assemble(const std::string& target, const Collected& collected) {
+  LossTable table;
+  table.target = target;
+  table.networks = collected.networks;
+  table.images.assign(collected.images.begin(), collected.images.end());
+  table.losses.assign(table.networks.size() * table.images.size(), std::numeric_limits<double>::quiet_NaN());
+  for (std::size_t network = 0; network < table.networks.size(); ++network) {
+    const auto& row = collected.losses[network];
+    for (std::size_t image = 0; image < table.images.size(); ++image) {
+      if (const auto found = row.find(table.images[image]); found != row.end()) {
+        table.losses[network * table.images.size() + image] = found->second;
+      }
+    }
+  }
+  return table;
+}
+
+}  // namespace
+
+std::size_t LossTable::find(const std::string& network) const {
+  return static_cast<std::size_t>(std::find(networks.begin(), networks.end(), network) - networks.begin());
+}
+
+void check_loss_table(const LossTable& table) {
+  AFFINIS_CHECK(!table.target.empty(), ErrorCode::kData, "a loss table has no target");
+  AFFINIS_CHECK(table.losses.size() == table.networks.size() * table.images.size(), ErrorCode::kData,
+                "losses of {}: {} networks and {} images need {} losses, but there are {}", table.target, table.networks.size(),
+                table.images.size(), table.networks.size() * table.images.size(), table.losses.size());
+  std::set<std::string> names;
+  for (const std::string& network : table.networks) {
+    AFFINIS_CHECK(!network.empty(), ErrorCode::kData, "losses of {}: a network has no name", table.target);
+    AFFINIS_CHECK(names.insert(network).second, ErrorCode::kData, "losses of {}: the network '{}' is there twice", table.target, network);
+  }
+  std::vector<std::int64_t> images = table.images;
+  std::sort(images.begin(), images.end());
+  const auto twice = std::adjacent_find(images.begin(), images.end());
+  AFFINIS_CHECK(twice == images.end(), ErrorCode::kData, "losses of {}: the image {} is there twice", table.target, *twice);
+  const double lowest = -std::numeric_limits<double>::infinity();
+  const auto bad = std::find(table.losses.begin(), table.losses.end(), lowest);
+  AFFINIS_CHECK(bad == table.losses.end(), ErrorCode::kData, "losses of {}: network '{}' has a loss of minus infinity", table.target,
+                table.networks[static_cast<std::size_t>(bad - table.losses.begin()) / table.images.size()]);
+}
+
+std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> paths) {
+  std::map<std::string, Collected> targets;
+  for (const std::filesystem::path& path : paths) {
+    const std::string name = path.string();
+    const std::string text = read_file(path);
+    std::vector<std::size_t> columns;
+    for_each_record(text, name, [&](const CsvRecord& record) {
+      if (columns.empty()) {
+        columns = find_columns(record, kColumns, name);
+        return;
+      }
+      const std::string network = trim(record.fields[columns[0]]);
+      const std::string target = trim(record.fields[columns[1]]);
+      const std::optional<std::int64_t> image = parse_integer(record.fields[columns[2]]);
+      AFFINIS_CHECK(!network.empty() && !target.empty(), ErrorCode::kData, "{} line {}: the {} is empty", name, record.line,
+                    network.empty() ? "network" : "target");
+      AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", name, record.line,
+                    record.fields[columns[2]]);
+      const double loss = parse_loss(record.fields[columns[3]], name, record.line);
+      Collected& collected = targets[target];
+      const auto [position, fresh] = collected.network_positions.emplace(network, collected.networks.size());
+      if (fresh) {
+        collected.networks.push_back(network);
+        collected.losses.emplace_back();
+      }
+      collected.images.insert(*image);
+      AFFINIS_CHECK(collected.losses[position->second].emplace(*image, loss).second, ErrorCode::kData,
+                    "{} line {}: the loss of network '{}' for target '{}' on image {} was given before; remove one of the two", name,
+                    record.line, network, target, *image);
+    });
+  }
+  std::vector<LossTable> tables;
+  for (const auto& [target, collected] : targets) tables.push_back(assemble(target, collected));
+  return tables;
+}
+
+}  // namespace affinis::taxonomy
