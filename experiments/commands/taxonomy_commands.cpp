@@ -1,0 +1,350 @@
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "experiments/commands/commands.h"
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/text.h"
+#include "taxonomy/affinity.h"
+#include "taxonomy/loss_table.h"
+#include "taxonomy/problem.h"
+#include "taxonomy/solver.h"
+#include "taxonomy/transfer_table.h"
+
+namespace affinis::experiments {
+namespace {
+
+using taxonomy::Edge;
+using taxonomy::Problem;
+using taxonomy::Solution;
+
+constexpr std::size_t kMostCells = 100000;
+
+void print_text(const std::string& text) {
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  AFFINIS_CHECK(written, ErrorCode::kIo, "cannot write the result to standard output; is the disk or pipe behind it full or closed?");
+}
+
+double parse_number(const std::string& text, const char* option) {
+  const std::optional<double> value = parse_real(text);
+  AFFINIS_CHECK(value && std::isfinite(*value), ErrorCode::kUsage, "{}: '{}' is not a number", option, text);
+  return *value;
+}
+
+double parse_budget(const std::string& text, const char* option) {
+  const double budget = parse_number(text, option);
+  AFFINIS_CHECK(budget >= 0, ErrorCode::kUsage, "{}: the budget is {}, but must be at least 0", option, text);
+  return budget;
+}
+
+/// "1-26", "2,4.5,8" or both kinds mixed.
+std::vector<double> parse_budgets(const std::string& text) {
+  std::vector<double> budgets;
+  for (const std::string& part : split(text, ',')) {
+    const std::size_t dash = part.find('-', 1);
+    const auto first = dash == std::string::npos ? std::nullopt : parse_integer(part.substr(0, dash));
+    const auto last = dash == std::string::npos ? std::nullopt : parse_integer(part.substr(dash + 1));
+    if (!first || !last) {
+      budgets.push_back(parse_budget(part, "--budgets"));
+      continue;
+    }
+    AFFINIS_CHECK(*first >= 0 && *first <= *last && static_cast<std::size_t>(*last - *first) < kMostCells, ErrorCode::kUsage,
+                  "--budgets: '{}' is not a range; write the smaller number first, as in 1-26", part);
+    for (std::int64_t budget = *first; budget <= *last; ++budget) budgets.push_back(static_cast<double>(budget));
+  }
+  AFFINIS_CHECK(!budgets.empty(), ErrorCode::kUsage, "--budgets is empty; write for instance 1-26 or 2,4,8");
+  return budgets;
+}
+
+/// The options that solve and sweep share.
+struct ProblemFlags {
+  std::string transfers;
+  std::string objective = "affinity";
+  std::vector<std::string> exclude;
+  std::vector<std::string> source_only;
+  std::vector<std::string> target_only;
+  std::string costs;
+  std::string importance;
+  double time_limit = std::numeric_limits<double>::infinity();
+  bool json = false;
+
+  void add_to(CLI::App& command) {
+    command.add_option("--transfers", transfers, "transfer table, csv: sources,target,order,affinity,gain,quality")->required();
+    command.add_option("--objective", objective, "what to maximise, summed over targets: affinity, gain or quality")
+        ->capture_default_str();
+    command.add_option("--exclude", exclude, "tasks to leave out altogether, separated by commas")->delimiter(',');
+    command.add_option("--source-only", source_only, "tasks that need not be served, separated by commas")->delimiter(',');
+    command.add_option("--target-only", target_only, "tasks that cannot be labelled, separated by commas")->delimiter(',');
+    command.add_option("--costs", costs, "csv task,cost: what labelling a task costs; 1 for tasks that are not in it");
+    command.add_option("--importance", importance, "csv task,importance: weight of a target; 1 for tasks that are not in it");
+    command.add_option("--time-limit", time_limit, "seconds for one problem; then the best taxonomy so far, with its bound")
+        ->check(CLI::NonNegativeNumber);
+    command.add_flag("--json", json, "print JSON");
+  }
+
+  taxonomy::ProblemOptions options() const {
+    taxonomy::ProblemOptions result;
+    result.objective = taxonomy::parse_objective(objective);
+    result.exclude = exclude;
+    result.source_only = source_only;
+    result.target_only = target_only;
+    if (!costs.empty()) result.costs = taxonomy::read_task_values(costs, "cost");
+    if (!importance.empty()) result.importances = taxonomy::read_task_values(importance, "importance");
+    return result;
+  }
+};
+
+std::vector<std::string> choice_sources(const Problem& problem, const Edge& edge) {
+  if (edge.self) return {std::string(taxonomy::kSelf)};
+  std::vector<std::string> names;
+  for (const std::size_t source : edge.sources) names.push_back(problem.sources[source]);
+  return names;
+}
+
+std::vector<std::string> selected_sources(const Problem& problem, const Solution& solution) {
+  std::vector<std::string> names;
+  for (const std::size_t source : solution.sources) names.push_back(problem.sources[source]);
+  return names;
+}
+
+/// NaN, which JSON lacks, is written as null.
+nlohmann::json solution_json(const Problem& problem, const Solution& solution) {
+  nlohmann::json choices = nlohmann::json::array();
+  for (const std::size_t choice : solution.choices) {
+    const Edge& edge = problem.edges[choice];
+    choices.push_back({{"target", problem.targets[edge.target]},
+                       {"sources", choice_sources(problem, edge)},
+                       {"order", edge.sources.size()},
+                       {"affinity", edge.affinity},
+                       {"gain", edge.gain},
+                       {"quality", edge.quality}});
+  }
+  return {{"objective", taxonomy::objective_name(problem.objective)},
+          {"value", solution.value},
+          {"bound", solution.bound},
+          {"proven", solution.proven},
+          {"sources", selected_sources(problem, solution)},
+          {"choices", choices},
+          {"mean_gain", solution.mean_gain(problem)},
+          {"mean_quality", solution.mean_quality(problem)},
+          {"nodes", solution.nodes},
+          {"seconds", solution.seconds}};
+}
+
+nlohmann::json cell_json(const taxonomy::SweepCell& cell) {
+  nlohmann::json result;
+  if (cell.infeasible) {
+    const double missing = std::numeric_limits<double>::quiet_NaN();
+    result = {{"objective", taxonomy::objective_name(cell.problem.objective)},
+              {"value", missing},
+              {"bound", missing},
+              {"proven", false},
+              {"sources", nlohmann::json::array()},
+              {"choices", nlohmann::json::array()},
+              {"mean_gain", missing},
+              {"mean_quality", missing},
+              {"nodes", 0},
+              {"seconds", 0.0},
+              {"infeasible", *cell.infeasible}};
+  } else {
+    result = solution_json(cell.problem, cell.solution);
+  }
+  result["budget"] = cell.budget;
+  result["max_order"] = cell.max_order;
+  return result;
+}
+
+std::string number_text(double value, int digits) { return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits); }
+
+/// Columns padded to their widest cell.
+std::string format_table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::string text;
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+std::string solution_text(const Problem& problem, const Solution& solution) {
+  std::vector<std::vector<std::string>> rows = {{"target", "learned from", "affinity", "gain", "quality"}};
+  for (const std::size_t choice : solution.choices) {
+    const Edge& edge = problem.edges[choice];
+    rows.push_back({problem.targets[edge.target], join(choice_sources(problem, edge), "+"), number_text(edge.affinity, 6),
+                    number_text(edge.gain, 4), number_text(edge.quality, 4)});
+  }
+  const std::string proof = solution.proven ? "proven optimal" : fmt::format("not proven, at most {:.6f}", solution.bound);
+  return fmt::format("label {} of {} task(s), cost {:g} of {:g}: {}\n{} {:.6f} ({}), mean gain {}, mean quality {}; {} nodes, {:.3f} s\n\n",
+                     solution.sources.size(), problem.sources.size(), solution.cost(problem), problem.budget,
+                     join(selected_sources(problem, solution), ", "), taxonomy::objective_name(problem.objective), solution.value, proof,
+                     number_text(solution.mean_gain(problem), 4), number_text(solution.mean_quality(problem), 4), solution.nodes,
+                     solution.seconds) +
+         format_table(rows);
+}
+
+void add_solve(CLI::App& parent) {
+  CLI::App* command = parent.add_subcommand("solve", "The best tasks to label within a budget, and what to learn every other one from");
+  struct Flags : ProblemFlags {
+    std::string budget;
+    std::int64_t max_order = 1;
+    std::string lp;
+  };
+  const auto flags = std::make_shared<Flags>();
+  flags->add_to(*command);
+  command->add_option("--budget", flags->budget, "how much labelling may cost in all (a number of tasks unless --costs is given)")->required();
+  command->add_option("--max-order", flags->max_order, "most sources that one transfer may have")->capture_default_str();
+  command->add_option("--lp", flags->lp, "also write the problem to this file in LP format, for any MIP solver");
+  command->callback([flags] {
+    taxonomy::ProblemOptions options = flags->options();
+    options.budget = parse_budget(flags->budget, "--budget");
+    options.max_order = flags->max_order;
+    const Problem problem = taxonomy::make_problem(taxonomy::read_transfer_table(flags->transfers), options);
+    if (!flags->lp.empty()) write_file_atomically(flags->lp, taxonomy::to_lp(problem));
+    const Solution solution = taxonomy::solve(problem, {flags->time_limit});
+    if (flags->json) {
+      print_json(solution_json(problem, solution));
+    } else {
+      print_text(solution_text(problem, solution));
+    }
+  });
+}
+
+void add_sweep(CLI::App& parent) {
+  CLI::App* command = parent.add_subcommand("sweep", "The best taxonomy for every budget and maximum order");
+  struct Flags : ProblemFlags {
+    std::string budgets;
+    std::string max_orders = "1";
+  };
+  const auto flags = std::make_shared<Flags>();
+  flags->add_to(*command);
+  command->add_option("--budgets", flags->budgets, "budgets, as in 1-26 or 2,4.5,8")->required();
+  command->add_option("--max-orders", flags->max_orders, "maximum orders, as in 1,2,3,4 or 1-4")->capture_default_str();
+  command->callback([flags] {
+    const taxonomy::ProblemOptions options = flags->options();
+    const std::vector<double> budgets = parse_budgets(flags->budgets);
+    const std::vector<std::int64_t> orders = parse_integer_list(flags->max_orders, "--max-orders");
+    AFFINIS_CHECK(budgets.size() * std::max<std::size_t>(orders.size(), 1) <= kMostCells, ErrorCode::kUsage,
+                  "--budgets and --max-orders make {} cells, more than {}", budgets.size() * orders.size(), kMostCells);
+    const taxonomy::TransferTable table = taxonomy::read_transfer_table(flags->transfers);
+    const std::vector<taxonomy::SweepCell> cells = taxonomy::sweep(table, options, budgets, orders, {flags->time_limit});
+    double seconds = 0;
+    for (const taxonomy::SweepCell& cell : cells) seconds += cell.solution.seconds;
+    if (flags->json) {
+      nlohmann::json list = nlohmann::json::array();
+      for (const taxonomy::SweepCell& cell : cells) list.push_back(cell_json(cell));
+      print_json({{"cells", list}, {"seconds", seconds}});
+      return;
+    }
+    std::vector<std::vector<std::string>> rows = {{"budget", "order", flags->objective, "gain", "quality", "proven", "label"}};
+    for (const taxonomy::SweepCell& cell : cells) {
+      std::vector<std::string> row = {fmt::format("{:g}", cell.budget), fmt::format("{}", cell.max_order)};
+      if (cell.infeasible) {
+        row.insert(row.end(), {"-", "-", "-", "-", *cell.infeasible});
+      } else {
+        row.insert(row.end(), {number_text(cell.solution.value, 6), number_text(cell.solution.mean_gain(cell.problem), 4),
+                               number_text(cell.solution.mean_quality(cell.problem), 4), cell.solution.proven ? "yes" : "no",
+                               join(selected_sources(cell.problem, cell.solution), ", ")});
+      }
+      rows.push_back(std::move(row));
+    }
+    print_text(format_table(rows) + fmt::format("\n{} taxonomies in {:.3f} s\n", cells.size(), seconds));
+  });
+}
+
+void add_affinity(CLI::App& parent) {
+  CLI::App* command = parent.add_subcommand("affinity", "A transfer table from per-image test losses");
+  struct Flags {
+    std::vector<std::string> losses;
+    std::string out;
+    std::string baseline = "scratch";
+    std::string smoothing = "clip";
+    double clip = 0.001;
+    bool geometric_mean = false;
+    bool json = false;
+  };
+  const auto flags = std::make_shared<Flags>();
+  command
+      ->add_option("--losses", flags->losses,
+                   "csv files network,target,image,loss; network is self, scratch, or sources joined by '+'")
+      ->required();
+  command->add_option("--out", flags->out, "write the transfer table here instead of to standard output");
+  command->add_option("--baseline", flags->baseline, "network that gain is measured against")->capture_default_str();
+  command->add_option("--smoothing", flags->smoothing, "how win rates of 0 and 1 become odds: clip or laplace")
+      ->check(CLI::IsMember({"clip", "laplace"}))
+      ->capture_default_str();
+  command->add_option("--clip", flags->clip, "win rates are kept this far from 0 and 1")->capture_default_str();
+  command->add_flag("--geometric-mean", flags->geometric_mean, "row geometric means instead of the principal eigenvector");
+  command->add_flag("--json", flags->json, "print JSON: the rows, and each target's tournament");
+  command->callback([flags] {
+    taxonomy::AffinityOptions options;
+    options.gain_against = flags->baseline;
+    options.ahp.smoothing = flags->smoothing == "laplace" ? taxonomy::Smoothing::kLaplace : taxonomy::Smoothing::kClip;
+    options.ahp.clip = flags->clip;
+    options.ahp.geometric_mean = flags->geometric_mean;
+    const std::vector<std::filesystem::path> paths(flags->losses.begin(), flags->losses.end());
+    taxonomy::TransferTable table;
+    table.name = "affinities";
+    nlohmann::json rows = nlohmann::json::array();
+    nlohmann::json tournaments = nlohmann::json::array();
+    for (const taxonomy::LossTable& losses : taxonomy::read_loss_tables(paths)) {
+      const taxonomy::TargetAffinity target = taxonomy::target_affinity(losses, options);
+      nlohmann::json wins = nlohmann::json::array();
+      const std::size_t count = target.tournament.networks.size();
+      for (std::size_t i = 0; i < count; ++i) {
+        const auto begin = target.tournament.wins.begin() + static_cast<std::ptrdiff_t>(i * count);
+        wins.push_back(std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+      }
+      tournaments.push_back({{"target", losses.target},
+                             {"images", target.tournament.images},
+                             {"networks", target.tournament.networks},
+                             {"wins", wins},
+                             {"affinity", target.ahp.affinity},
+                             {"eigenvalue", target.ahp.eigenvalue},
+                             {"residual", target.ahp.residual},
+                             {"iterations", target.ahp.iterations}});
+      for (const taxonomy::TransferRow& row : target.rows) {
+        rows.push_back({{"sources", row.sources},
+                        {"target", row.target},
+                        {"order", row.order},
+                        {"affinity", row.affinity},
+                        {"gain", row.gain},
+                        {"quality", row.quality}});
+        table.rows.push_back(row);
+      }
+    }
+    if (!flags->out.empty()) taxonomy::write_transfer_table(flags->out, table);
+    if (flags->json) {
+      print_json({{"rows", rows}, {"tournaments", tournaments}});
+    } else if (flags->out.empty()) {
+      print_text(taxonomy::to_csv(table));
+    }
+  });
+}
+
+}  // namespace
+
+void add_taxonomy_commands(CLI::App& app, CommandContext&) {
+  CLI::App* parent = app.add_subcommand("taxonomy", "From per-image losses or a transfer table to taxonomies");
+  parent->require_subcommand(1);
+  add_affinity(*parent);
+  add_solve(*parent);
+  add_sweep(*parent);
+}
+
+}  // namespace affinis::experiments
