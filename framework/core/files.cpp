@@ -27,22 +27,37 @@ namespace fs = std::filesystem;
 
 std::string cause(int number) {
   switch (number) {
-    case ENOSPC: return "the disk is full; free some space there or choose another folder";
-    case EDQUOT: return "the disk quota is used up; free some space there or choose another folder";
-    case EROFS: return "the file system is read-only; choose another folder";
+    case ENOSPC:
+      return "the disk is full; free some space there or choose another folder";
+    case EDQUOT:
+      return "the disk quota is used up; free some space there or choose another folder";
+    case EROFS:
+      return "the file system is read-only; choose another folder";
     case EACCES:
-    case EPERM: return "permission is denied; change its permissions or choose another folder";
-    case ENOENT: return "it or a folder above it does not exist; check the path";
-    case ENOTDIR: return "something above it is a file and not a folder; check the path";
-    case EISDIR: return "it is a folder and not a file; check the path";
-    case EEXIST: return "something is there already; choose another path";
-    case ELOOP: return "its symbolic links lead in a circle; check the path";
-    case ENAMETOOLONG: return "the name is too long; choose a shorter one";
-    case EFBIG: return "the file is too large for this file system or a limit on file sizes; choose another folder";
+    case EPERM:
+      return "permission is denied; change its permissions or choose another folder";
+    case ENOENT:
+      return "it or a folder above it does not exist; check the path";
+    case ENOTDIR:
+      return "something above it is a file and not a folder; check the path";
+    case EISDIR:
+      return "it is a folder and not a file; check the path";
+    case EEXIST:
+      return "something is there already; choose another path";
+    case ELOOP:
+      return "its symbolic links lead in a circle; check the path";
+    case ENAMETOOLONG:
+      return "the name is too long; choose a shorter one";
+    case EFBIG:
+      return "the file is too large for this file system or a limit on file sizes; choose another "
+             "folder";
     case EMFILE:
-    case ENFILE: return "too many files are open; raise the limit (ulimit -n)";
-    case EIO: return "the disk reports an input/output error; check the disk";
-    default: return std::generic_category().message(number);
+    case ENFILE:
+      return "too many files are open; raise the limit (ulimit -n)";
+    case EIO:
+      return "the disk reports an input/output error; check the disk";
+    default:
+      return std::generic_category().message(number);
   }
 }
 
@@ -104,8 +119,8 @@ fs::path temporary_beside(const fs::path& path) {
   static std::atomic<std::uint64_t> counter{0};
   // Long names leave no room for the addition in the 255 bytes that file systems allow.
   const std::string stem = path.stem().string().substr(0, 160);
-  return folder_of(path) /
-         fmt::format(".{}.tmp-{}-{}{}", stem, ::getpid(), counter.fetch_add(1), path.extension().string());
+  return folder_of(path) / fmt::format(".{}.tmp-{}-{}{}", stem, ::getpid(), counter.fetch_add(1),
+                                       path.extension().string());
 }
 
 // A symbolic link stays one: its target is replaced.
@@ -148,7 +163,8 @@ std::string read_file(const std::filesystem::path& path) {
   if (::fstat(file.get(), &status) != 0) refuse("read", path, errno);
   std::string contents;
   // The size is a hint: files of /proc and pipes have none.
-  contents.resize(S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) + 1 : std::size_t{1} << 16);
+  contents.resize(S_ISREG(status.st_mode) ? static_cast<std::size_t>(status.st_size) + 1
+                                          : std::size_t{1} << 16);
   std::size_t size = 0;
   for (;;) {
     if (size == contents.size()) contents.resize(2 * contents.size());
@@ -192,10 +208,13 @@ void make_folder(const std::filesystem::path& path) {
   std::error_code problem;
   fs::create_directories(path, problem);
   if (!problem && fs::is_directory(path, problem)) return;
-  for (fs::path above = path; !above.empty() && above != above.root_path(); above = above.parent_path()) {
+  for (fs::path above = path; !above.empty() && above != above.root_path();
+       above = above.parent_path()) {
     std::error_code ignored;
     if (fs::exists(above, ignored) && !fs::is_directory(above, ignored)) {
-      fail(ErrorCode::kIo, "cannot make the folder '{}': '{}' is a file and in the way; move it or choose another folder",
+      fail(ErrorCode::kIo,
+           "cannot make the folder '{}': '{}' is a file and in the way; move it or choose another "
+           "folder",
            path.string(), above.string());
     }
   }
@@ -225,7 +244,8 @@ AtomicFile::AtomicFile(std::filesystem::path path)
   std::error_code ignored;
   if (fs::is_directory(path_, ignored)) refuse("write", path_, EISDIR);
   AFFINIS_CHECK(!fs::exists(path_, ignored) || fs::is_regular_file(path_, ignored), ErrorCode::kIo,
-                "cannot write '{}': it is a device or pipe and not a file; choose another path", path_.string());
+                "cannot write '{}': it is a device or pipe and not a file; choose another path",
+                path_.string());
 }
 
 AtomicFile::~AtomicFile() {
@@ -250,7 +270,8 @@ AtomicFolder::AtomicFolder(std::filesystem::path path) : path_(std::move(path)) 
 void AtomicFolder::commit() {
   try {
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(temporary_)) {
-      if (!entry.is_symlink() && (entry.is_regular_file() || entry.is_directory())) sync_path(entry.path());
+      if (!entry.is_symlink() && (entry.is_regular_file() || entry.is_directory()))
+        sync_path(entry.path());
     }
   } catch (const fs::filesystem_error& problem) {
     refuse("finish the folder", path_, problem.code().value());
@@ -261,7 +282,8 @@ void AtomicFolder::commit() {
   if (!fs::exists(fs::symlink_status(path_, problem))) return rename_and_sync(temporary_, path_);
 
   AFFINIS_CHECK(fs::is_directory(path_, problem), ErrorCode::kIo,
-                "cannot finish the folder '{}': a file is in the way; move it away", path_.string());
+                "cannot finish the folder '{}': a file is in the way; move it away",
+                path_.string());
   // What is replaced gets a name of its own before it is deleted: half a folder named .partial would look like a
   // checkpoint to the next attempt.
   const fs::path old = temporary_beside(path_);
@@ -277,7 +299,8 @@ void AtomicFolder::commit() {
 TemporaryFolder::TemporaryFolder() {
   std::error_code problem;
   const fs::path folder = fs::temp_directory_path(problem);
-  AFFINIS_CHECK(!problem, ErrorCode::kIo, "there is no folder for temporary files; set TMPDIR to one");
+  AFFINIS_CHECK(!problem, ErrorCode::kIo,
+                "there is no folder for temporary files; set TMPDIR to one");
   std::string name = (folder / "affinis-XXXXXX").string();
   if (::mkdtemp(name.data()) == nullptr) refuse("make a temporary folder in", folder, errno);
   path_ = name;

@@ -13,17 +13,20 @@ namespace {
 std::string place_and_cause(const nlohmann::json::exception& problem) {
   constexpr std::size_t kMost = 200;
   std::string text = problem.what();
-  if (const std::size_t end = text.find("] "); text.starts_with('[') && end != std::string::npos) text.erase(0, end + 2);
+  if (const std::size_t end = text.find("] "); text.starts_with('[') && end != std::string::npos)
+    text.erase(0, end + 2);
   if (text.size() > kMost) text = text.substr(0, kMost) + "...";
   return text;
 }
 
 // The library writes null for these, which no reader would take for a number.
-void refuse_non_finite(const nlohmann::json& value, const std::filesystem::path& path, const std::string& place) {
+void refuse_non_finite(const nlohmann::json& value, const std::filesystem::path& path,
+                       const std::string& place) {
   if (value.is_number_float()) {
     AFFINIS_CHECK(std::isfinite(value.get<double>()), ErrorCode::kNumeric,
-                  "cannot write '{}': the number at '{}' is {}, which JSON does not have", path.string(),
-                  place.empty() ? "/" : place, std::isnan(value.get<double>()) ? "not a number" : "infinite");
+                  "cannot write '{}': the number at '{}' is {}, which JSON does not have",
+                  path.string(), place.empty() ? "/" : place,
+                  std::isnan(value.get<double>()) ? "not a number" : "infinite");
   } else if (value.is_structured()) {
     for (const auto& [key, each] : value.items()) refuse_non_finite(each, path, place + "/" + key);
   }

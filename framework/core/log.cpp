@@ -31,10 +31,14 @@ double steady_seconds() {
 
 const char* level_name(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarning: return "warning";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarning:
+      return "warning";
+    case LogLevel::kError:
+      return "error";
   }
   return "info";
 }
@@ -47,7 +51,8 @@ std::string count_text(double done, double total) {
 
 class StreamSink : public LogSink {
  public:
-  StreamSink(std::ostream& stream, StreamSinkOptions options) : stream_(stream), options_(std::move(options)) {
+  StreamSink(std::ostream& stream, StreamSinkOptions options)
+      : stream_(stream), options_(std::move(options)) {
     if (!options_.clock) options_.clock = steady_seconds;
   }
 
@@ -65,7 +70,8 @@ class StreamSink : public LogSink {
     write(text);
   }
 
-  void progress(const std::string& what, double done, double total, const std::string& note) override {
+  void progress(const std::string& what, double done, double total,
+                const std::string& note) override {
     const double now = options_.clock();
     Work& work = find_or_start(what, done, now);
     work.done = done;
@@ -83,7 +89,8 @@ class StreamSink : public LogSink {
   }
 
   void progress_end(const std::string& what) override {
-    const auto at = std::find_if(works_.begin(), works_.end(), [&](const Work& work) { return work.what == what; });
+    const auto at = std::find_if(works_.begin(), works_.end(),
+                                 [&](const Work& work) { return work.what == what; });
     if (at == works_.end()) return;
     const Work work = *at;
     works_.erase(at);
@@ -92,8 +99,9 @@ class StreamSink : public LogSink {
     bar_is_shown_ = false;
     if (seconds > options_.plain_interval_seconds) {
       const bool complete = work.total <= 0 || work.done >= work.total;
-      text += fmt::format("{}: {} {} {}{}\n", what, complete ? "done," : "stopped at", count_text(work.done, work.total),
-                          complete ? "in " : "after ", format_duration(seconds));
+      text += fmt::format("{}: {} {} {}{}\n", what, complete ? "done," : "stopped at",
+                          count_text(work.done, work.total), complete ? "in " : "after ",
+                          format_duration(seconds));
     }
     if (options_.redraw && !works_.empty()) text += bar();
     if (!text.empty()) write(text);
@@ -129,11 +137,14 @@ class StreamSink : public LogSink {
 
   static std::string state_text(const Work& work, double now) {
     std::string text;
-    if (work.total > 0) text = fmt::format("{:3.0f}% ", std::floor(100 * std::clamp(work.done / work.total, 0.0, 1.0)));
+    if (work.total > 0)
+      text =
+          fmt::format("{:3.0f}% ", std::floor(100 * std::clamp(work.done / work.total, 0.0, 1.0)));
     text = trim(text + "(" + count_text(work.done, work.total) + ")");
     const double gained = work.done - work.done_at_start;
     if (work.total > work.done && gained > 0) {
-      text += ", " + format_duration((now - work.started) * (work.total - work.done) / gained) + " left";
+      text += ", " + format_duration((now - work.started) * (work.total - work.done) / gained) +
+              " left";
     }
     if (!work.note.empty()) text += ", " + work.note;
     return text;
@@ -177,7 +188,8 @@ class StreamSink : public LogSink {
 
 class JsonlSink : public LogSink {
  public:
-  explicit JsonlSink(const std::filesystem::path& path) : path_(path.string()), started_(steady_seconds()) {
+  explicit JsonlSink(const std::filesystem::path& path)
+      : path_(path.string()), started_(steady_seconds()) {
     file_ = ::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (file_ < 0) refuse();
     // A program that was killed may have left half a line; the next event must not continue it.
@@ -196,10 +208,12 @@ class JsonlSink : public LogSink {
     } else if (!fields.is_null()) {
       line["fields"] = fields;
     }
-    const auto now = std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::milliseconds>(std::chrono::system_clock::now());
     const auto milliseconds = now.time_since_epoch().count() % 1000;
-    line["time"] = fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z", fmt::gmtime(std::chrono::system_clock::to_time_t(now)),
-                               milliseconds);
+    line["time"] =
+        fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z",
+                    fmt::gmtime(std::chrono::system_clock::to_time_t(now)), milliseconds);
     line["seconds"] = std::round((steady_seconds() - started_) * 1000) / 1000;
     line["level"] = level_name(level);
     line["message"] = message;
@@ -222,7 +236,8 @@ class JsonlSink : public LogSink {
 
   [[noreturn]] void refuse() const {
     const int number = errno;
-    fail(ErrorCode::kIo, "cannot write the log '{}': {}", path_, std::generic_category().message(number));
+    fail(ErrorCode::kIo, "cannot write the log '{}': {}", path_,
+         std::generic_category().message(number));
   }
 
   std::string path_;
@@ -244,14 +259,17 @@ std::unique_ptr<LogSink> make_stream_sink(std::ostream& stream, StreamSinkOption
 std::unique_ptr<LogSink> make_terminal_sink(LogLevel least, double plain_interval_seconds) {
   const char* kind = std::getenv("TERM");
   StreamSinkOptions options;
-  options.redraw = ::isatty(STDERR_FILENO) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
+  options.redraw =
+      ::isatty(STDERR_FILENO) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
   options.least = least;
   options.plain_interval_seconds = plain_interval_seconds;
   options.columns = terminal_columns();
   return make_stream_sink(std::cerr, std::move(options));
 }
 
-std::unique_ptr<LogSink> make_jsonl_sink(const std::filesystem::path& path) { return std::make_unique<JsonlSink>(path); }
+std::unique_ptr<LogSink> make_jsonl_sink(const std::filesystem::path& path) {
+  return std::make_unique<JsonlSink>(path);
+}
 
 Logger::Logger() = default;
 Logger::~Logger() = default;

@@ -55,7 +55,9 @@ std::optional<bool> read_text(std::string_view text, const bool&) {
   return std::nullopt;
 }
 
-std::optional<std::int64_t> read_text(std::string_view text, const std::int64_t&) { return parse_integer(text); }
+std::optional<std::int64_t> read_text(std::string_view text, const std::int64_t&) {
+  return parse_integer(text);
+}
 std::optional<double> read_text(std::string_view text, const double&) { return parse_real(text); }
 
 // `at` is behind the opening quote and is moved behind the closing one; false when that is missing.
@@ -65,7 +67,8 @@ bool read_quoted(std::string_view text, std::size_t& at, std::string& result) {
       ++at;
       return true;
     }
-    if (text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '"' || text[at + 1] == '\\')) ++at;
+    if (text[at] == '\\' && at + 1 < text.size() && (text[at + 1] == '"' || text[at + 1] == '\\'))
+      ++at;
     result += text[at];
   }
   return false;
@@ -145,14 +148,17 @@ std::string bound_text(double bound) {
 std::string bounds_text(const OptionField& field) {
   const bool low = std::isfinite(field.minimum);
   const bool high = std::isfinite(field.maximum);
-  if (low && high) return fmt::format("between {} and {}", bound_text(field.minimum), bound_text(field.maximum));
+  if (low && high)
+    return fmt::format("between {} and {}", bound_text(field.minimum), bound_text(field.maximum));
   if (low) return "at least " + bound_text(field.minimum);
   if (high) return "at most " + bound_text(field.maximum);
   return "a number";
 }
 
 // NaN is within no bounds, not even infinite ones: no option has a meaning for it.
-bool within(const OptionField& field, double number) { return number >= field.minimum && number <= field.maximum; }
+bool within(const OptionField& field, double number) {
+  return number >= field.minimum && number <= field.maximum;
+}
 
 bool among(const OptionField& field, const std::string& text) {
   if (field.choices.empty()) return true;
@@ -167,18 +173,22 @@ std::string not_among(const OptionField& field, const std::string& text) {
                      did_you_mean(text, field.choices));
 }
 
-std::string limits_problem(const std::string& path, const OptionField& field, const OptionValue& value) {
+std::string limits_problem(const std::string& path, const OptionField& field,
+                           const OptionValue& value) {
   return std::visit(
       [&](const auto& each) -> std::string {
         using Value = std::decay_t<decltype(each)>;
         if constexpr (std::is_same_v<Value, std::int64_t> || std::is_same_v<Value, double>) {
           if (within(field, static_cast<double>(each))) return {};
-          return fmt::format("{} must be {}, but is {}", path, bounds_text(field), format_option(value));
+          return fmt::format("{} must be {}, but is {}", path, bounds_text(field),
+                             format_option(value));
         } else if constexpr (std::is_same_v<Value, std::string>) {
-          return among(field, each) ? std::string() : fmt::format("{} must be {}", path, not_among(field, each));
+          return among(field, each) ? std::string()
+                                    : fmt::format("{} must be {}", path, not_among(field, each));
         } else if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
           for (const std::string& item : each) {
-            if (!among(field, item)) return fmt::format("each item of {} must be {}", path, not_among(field, item));
+            if (!among(field, item))
+              return fmt::format("each item of {} must be {}", path, not_among(field, item));
           }
           return {};
         } else if constexpr (std::is_same_v<Value, bool>) {
@@ -186,7 +196,8 @@ std::string limits_problem(const std::string& path, const OptionField& field, co
         } else {
           for (const auto& item : each) {
             if (within(field, static_cast<double>(item))) continue;
-            return fmt::format("each item of {} must be {}, but one is {}", path, bounds_text(field), format_option(item));
+            return fmt::format("each item of {} must be {}, but one is {}", path,
+                               bounds_text(field), format_option(item));
           }
           return {};
         }
@@ -194,7 +205,8 @@ std::string limits_problem(const std::string& path, const OptionField& field, co
       value);
 }
 
-CheckedOption check_limits(const OptionSection& section, const OptionField& field, OptionValue value) {
+CheckedOption check_limits(const OptionSection& section, const OptionField& field,
+                           OptionValue value) {
   std::string problem = limits_problem(option_path(section.name, field.name), field, value);
   if (!problem.empty()) return {std::nullopt, std::move(problem)};
   return {std::move(value), {}};
@@ -202,12 +214,14 @@ CheckedOption check_limits(const OptionSection& section, const OptionField& fiel
 
 }  // namespace
 
-std::string wrong_type(const OptionSection& section, const OptionField& field, std::string_view is) {
+std::string wrong_type(const OptionSection& section, const OptionField& field,
+                       std::string_view is) {
   return fmt::format("{} must be {}, but is {}", option_path(section.name, field.name),
                      with_article(field.get(section.options)), is);
 }
 
-CheckedOption check_option(const OptionSection& section, const OptionField& field, const json& value) {
+CheckedOption check_option(const OptionSection& section, const OptionField& field,
+                           const json& value) {
   return std::visit(
       [&](const auto& type) -> CheckedOption {
         auto converted = convert(value, type);
@@ -217,11 +231,14 @@ CheckedOption check_option(const OptionSection& section, const OptionField& fiel
       field.get(section.options));
 }
 
-CheckedOption check_option_text(const OptionSection& section, const OptionField& field, std::string_view text) {
+CheckedOption check_option_text(const OptionSection& section, const OptionField& field,
+                                std::string_view text) {
   return std::visit(
       [&](const auto& type) -> CheckedOption {
         auto converted = read_text(text, type);
-        if (!converted) return {std::nullopt, wrong_type(section, field, "'" + shortened(std::string(text)) + "'")};
+        if (!converted)
+          return {std::nullopt,
+                  wrong_type(section, field, "'" + shortened(std::string(text)) + "'")};
         return check_limits(section, field, std::move(*converted));
       },
       field.get(section.options));
@@ -234,7 +251,8 @@ const OptionField* find_field(const OptionSection& section, std::string_view key
   return nullptr;
 }
 
-const OptionSection* find_section(const std::vector<OptionSection>& sections, std::string_view name) {
+const OptionSection* find_section(const std::vector<OptionSection>& sections,
+                                  std::string_view name) {
   const OptionSection* found = nullptr;
   for (const OptionSection& section : sections) {
     if (section.name != name) continue;
@@ -248,18 +266,22 @@ std::string option_path(std::string_view section, std::string_view key) {
   return section.empty() ? std::string(key) : fmt::format("{}.{}", section, key);
 }
 
-std::string unknown_key(const OptionSection& section, std::string_view key, const std::vector<OptionSection>& all) {
+std::string unknown_key(const OptionSection& section, std::string_view key,
+                        const std::vector<OptionSection>& all) {
   std::vector<std::string> names;
   for (const OptionField& field : *section.fields) names.push_back(field.name);
   std::string hint = did_you_mean(key, names);
   if (hint.empty()) {
     for (const OptionSection& other : all) {
       if (find_field(other, key) == nullptr) continue;
-      hint = other.name.empty() ? "; it belongs above the first section" : fmt::format("; it belongs to [{}]", other.name);
+      hint = other.name.empty() ? "; it belongs above the first section"
+                                : fmt::format("; it belongs to [{}]", other.name);
       break;
     }
   }
-  if (hint.empty()) hint = names.empty() ? "; there are no options outside the sections" : "; the options are " + join(names, ", ");
+  if (hint.empty())
+    hint = names.empty() ? "; there are no options outside the sections"
+                         : "; the options are " + join(names, ", ");
   const std::string place = section.name.empty() ? "" : fmt::format(" in [{}]", section.name);
   return fmt::format("there is no option '{}'{}{}", shortened(std::string(key)), place, hint);
 }
@@ -289,11 +311,21 @@ std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
     switch (c) {
-      case '"': result += "\\\""; break;
-      case '\\': result += "\\\\"; break;
-      case '\n': result += "\\n"; break;
-      case '\r': result += "\\r"; break;
-      case '\t': result += "\\t"; break;
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
           result += fmt::format("\\u{:04X}", static_cast<unsigned>(c));
@@ -316,7 +348,8 @@ struct Formatter {
   template <typename Item>
   std::string list(const std::vector<Item>& items) const {
     std::string result = "[";
-    for (std::size_t i = 0; i < items.size(); ++i) result += (i > 0 ? ", " : "") + (*this)(items[i]);
+    for (std::size_t i = 0; i < items.size(); ++i)
+      result += (i > 0 ? ", " : "") + (*this)(items[i]);
     return result + "]";
   }
 };
@@ -336,8 +369,6 @@ const char* option_type_name(const OptionValue& value) {
   return std::visit(Namer(), value);
 }
 
-std::string format_option(const OptionValue& value) {
-  return std::visit(Formatter(), value);
-}
+std::string format_option(const OptionValue& value) { return std::visit(Formatter(), value); }
 
 }  // namespace affinis

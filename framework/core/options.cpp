@@ -17,7 +17,9 @@ using detail::CheckedOption;
 using nlohmann::json;
 
 // JSON has no infinity; the word reads back to it.
-json real_to_json(double value) { return std::isfinite(value) ? json(value) : json(detail::format_real(value)); }
+json real_to_json(double value) {
+  return std::isfinite(value) ? json(value) : json(detail::format_real(value));
+}
 
 json value_to_json(const OptionValue& value) {
   return std::visit(
@@ -58,8 +60,8 @@ std::string at_place(std::string_view where, std::string_view problem) {
   throw Error(ErrorCode::kUsage, at_place(where, problem));
 }
 
-void set_checked(const OptionSection& section, const std::vector<OptionSection>& all, std::string_view key,
-                 std::string_view text, std::string_view where) {
+void set_checked(const OptionSection& section, const std::vector<OptionSection>& all,
+                 std::string_view key, std::string_view text, std::string_view where) {
   const OptionField* field = detail::find_field(section, key);
   if (field == nullptr) refuse(where, detail::unknown_key(section, key, all));
   const CheckedOption checked = detail::check_option_text(section, *field, text);
@@ -69,7 +71,8 @@ void set_checked(const OptionSection& section, const std::vector<OptionSection>&
 
 }  // namespace
 
-void set_option(const OptionSection& section, std::string_view key, std::string_view text, std::string_view where) {
+void set_option(const OptionSection& section, std::string_view key, std::string_view text,
+                std::string_view where) {
   set_checked(section, {section}, key, text, where);
 }
 
@@ -105,11 +108,13 @@ void apply_override(const std::vector<OptionSection>& sections, std::string_view
   }
   if (having.empty()) {
     const std::string hint = did_you_mean(path, std::vector<std::string>(keys.begin(), keys.end()));
-    refuse(where, fmt::format("there is no option '{}'{}", path, hint.empty() ? "; write section.key=value" : hint));
+    refuse(where, fmt::format("there is no option '{}'{}", path,
+                              hint.empty() ? "; write section.key=value" : hint));
   }
   // A key outside any section has no longer name to tell it by.
   if (having.size() > 1 && !having.front()->name.empty()) {
-    refuse(where, fmt::format("several sections have '{}'; write one of {}", path, join(paths, ", ")));
+    refuse(where,
+           fmt::format("several sections have '{}'; write one of {}", path, join(paths, ", ")));
   }
   set_checked(*having.front(), sections, path, text, where);
 }
@@ -117,7 +122,8 @@ void apply_override(const std::vector<OptionSection>& sections, std::string_view
 json to_json(const OptionSection& section, bool results_only) {
   json result = json::object();
   for (const OptionField& field : *section.fields) {
-    if (field.affects_result || !results_only) result[field.name] = value_to_json(field.get(section.options));
+    if (field.affects_result || !results_only)
+      result[field.name] = value_to_json(field.get(section.options));
   }
   return result;
 }
@@ -134,8 +140,9 @@ json to_json(const std::vector<OptionSection>& sections, bool results_only) {
 }
 
 void from_json(const OptionSection& section, const json& values) {
-  AFFINIS_CHECK(values.is_object(), ErrorCode::kUsage, "the options of '{}' must be a JSON object, but are of type {}",
-                section.name, values.type_name());
+  AFFINIS_CHECK(values.is_object(), ErrorCode::kUsage,
+                "the options of '{}' must be a JSON object, but are of type {}", section.name,
+                values.type_name());
   std::vector<std::string> problems;
   std::vector<std::pair<const OptionField*, OptionValue>> found;
   for (const auto& [key, value] : values.items()) {
@@ -144,7 +151,8 @@ void from_json(const OptionSection& section, const json& values) {
       problems.push_back(detail::unknown_key(section, key, {section}));
       continue;
     }
-    CheckedOption checked = detail::check_option(section, *field, words_to_reals(field->get(section.options), value));
+    CheckedOption checked =
+        detail::check_option(section, *field, words_to_reals(field->get(section.options), value));
     if (checked.value) {
       found.emplace_back(field, std::move(*checked.value));
     } else {
@@ -162,7 +170,8 @@ std::string options_hash(const std::vector<OptionSection>& sections) {
 void validate_options(const OptionSection& section) {
   std::vector<std::string> problems;
   for (const OptionField& field : *section.fields) {
-    const json value = words_to_reals(field.get(section.options), value_to_json(field.get(section.options)));
+    const json value =
+        words_to_reals(field.get(section.options), value_to_json(field.get(section.options)));
     CheckedOption checked = detail::check_option(section, field, value);
     if (!checked.value) problems.push_back(std::move(checked.problem));
   }

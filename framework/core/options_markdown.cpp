@@ -30,7 +30,8 @@ std::string number(double value) {
 
 std::string allowed(const OptionField& field) {
   std::string result;
-  for (const std::string& choice : field.choices) result += (result.empty() ? "" : ", ") + code(choice);
+  for (const std::string& choice : field.choices)
+    result += (result.empty() ? "" : ", ") + code(choice);
   if (!result.empty()) return result;
   const bool low = std::isfinite(field.minimum);
   const bool high = std::isfinite(field.maximum);
@@ -46,15 +47,18 @@ std::string options_markdown(const std::vector<OptionSection>& sections) {
   std::string result;
   for (const OptionSection& section : sections) {
     if (!result.empty()) result += "\n";
-    result += section.name.empty() ? "## Above the first section\n\n" : fmt::format("## `[{}]`\n\n", section.name);
+    result += section.name.empty() ? "## Above the first section\n\n"
+                                   : fmt::format("## `[{}]`\n\n", section.name);
     if (!section.doc.empty()) result += section.doc + "\n\n";
     result += "| option | type | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n";
     for (const OptionField& field : *section.fields) {
       const OptionValue value = field.get(section.options);
       const char* note = field.affects_result ? "" : " (does not change results)";
-      const std::string limits = std::holds_alternative<bool>(value) ? "`true`, `false`" : allowed(field);
-      result += fmt::format("| {} | {} | {} | {} | {}{} |\n", code(field.name), option_type_name(value),
-                            code(format_option(value)), limits, cell(field.doc), note);
+      const std::string limits =
+          std::holds_alternative<bool>(value) ? "`true`, `false`" : allowed(field);
+      result +=
+          fmt::format("| {} | {} | {} | {} | {}{} |\n", code(field.name), option_type_name(value),
+                      code(format_option(value)), limits, cell(field.doc), note);
     }
   }
   return result;

@@ -17,7 +17,8 @@ using nlohmann::json;
 
 std::string one_line(const std::string& text) {
   std::string result = text;
-  std::replace_if(result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  std::replace_if(
+      result.begin(), result.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
   return result;
 }
 
@@ -75,12 +76,15 @@ class Reader {
       for (const Setting& each : settings_) each.field->set(each.section->options, each.value);
       return;
     }
-    std::stable_sort(problems_.begin(), problems_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::stable_sort(problems_.begin(), problems_.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<std::string> texts;
-    for (const auto& [line, problem] : problems_) texts.push_back(fmt::format("line {}: {}", line, problem));
+    for (const auto& [line, problem] : problems_)
+      texts.push_back(fmt::format("line {}: {}", line, problem));
     const std::string joined = detail::join_problems(texts);
     if (texts.size() == 1) throw Error(ErrorCode::kConfig, fmt::format("{} {}", file, joined));
-    throw Error(ErrorCode::kConfig, fmt::format("{} has {} problems: {}", file, texts.size(), joined));
+    throw Error(ErrorCode::kConfig,
+                fmt::format("{} has {} problems: {}", file, texts.size(), joined));
   }
 
  private:
@@ -90,12 +94,17 @@ class Reader {
     OptionValue value;
   };
 
-  void add(std::int64_t line, std::string problem) { problems_.emplace_back(line, std::move(problem)); }
+  void add(std::int64_t line, std::string problem) {
+    problems_.emplace_back(line, std::move(problem));
+  }
 
-  void set(const OptionSection& section, const OptionField& field, const toml::node& node, std::int64_t line) {
+  void set(const OptionSection& section, const OptionField& field, const toml::node& node,
+           std::int64_t line) {
     const std::optional<json> value = plain_value(node);
     if (!value) {
-      const char* is = node.is_table() ? "a table" : node.is_array() ? "a list of something else" : "a date or time";
+      const char* is = node.is_table()   ? "a table"
+                       : node.is_array() ? "a list of something else"
+                                         : "a date or time";
       return add(line, detail::wrong_type(section, field, is));
     }
     detail::CheckedOption checked = detail::check_option(section, field, *value);
@@ -116,7 +125,8 @@ class Reader {
       if (!section.name.empty()) names.push_back(section.name);
     }
     std::string hint = did_you_mean(path, names);
-    if (hint.empty()) hint = names.empty() ? "; there are none here" : "; the sections are " + join(names, ", ");
+    if (hint.empty())
+      hint = names.empty() ? "; there are none here" : "; the sections are " + join(names, ", ");
     return fmt::format("there is no section [{}]{}", path, hint);
   }
 
@@ -140,7 +150,8 @@ void load_toml(const std::filesystem::path& path, const std::vector<OptionSectio
   parse_toml(read_file(path), path.string(), sections);
 }
 
-void parse_toml(std::string_view text, const std::string& name, const std::vector<OptionSection>& sections) {
+void parse_toml(std::string_view text, const std::string& name,
+                const std::vector<OptionSection>& sections) {
   toml::table table;
   try {
     table = toml::parse(text, name);
@@ -160,7 +171,8 @@ std::string to_toml(const std::vector<OptionSection>& sections) {
     if (!section.doc.empty()) result += "# " + one_line(section.doc) + "\n";
     if (!section.name.empty()) result += "[" + section.name + "]\n";
     for (const OptionField& field : *section.fields) {
-      result += fmt::format("# {}\n{} = {}\n", one_line(field.doc), field.name, format_option(field.get(section.options)));
+      result += fmt::format("# {}\n{} = {}\n", one_line(field.doc), field.name,
+                            format_option(field.get(section.options)));
     }
   };
   // What has no section must come first: behind a section's line it would belong to that one.

@@ -54,8 +54,10 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
     std::swap(last, row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before_last[j - 2] + 1);
+      row[j] =
+          std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
   }
   return row[b.size()];
@@ -85,7 +87,9 @@ std::string join(std::span<const std::string> parts, std::string_view separator)
 
 std::string trim(std::string_view text) { return std::string(trimmed(text)); }
 
-std::optional<std::int64_t> parse_integer(std::string_view text) { return parse_number<std::int64_t>(text); }
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  return parse_number<std::int64_t>(text);
+}
 std::optional<double> parse_real(std::string_view text) { return parse_number<double>(text); }
 
 std::vector<std::int64_t> parse_integer_list(std::string_view text, std::string_view what) {
@@ -101,17 +105,21 @@ std::vector<std::int64_t> parse_integer_list(std::string_view text, std::string_
     const std::optional<std::int64_t> high =
         dash == std::string::npos ? low : parse_integer(std::string_view(part).substr(dash + 1));
     if (part.empty()) refuse("has nothing between two commas");
-    if (!low || !high) refuse(fmt::format("has '{}', which is neither an integer nor a range", part));
+    if (!low || !high)
+      refuse(fmt::format("has '{}', which is neither an integer nor a range", part));
     if (*low > *high) refuse(fmt::format("has the range '{}' whose end is before its start", part));
-    const std::uint64_t count = static_cast<std::uint64_t>(*high) - static_cast<std::uint64_t>(*low);
+    const std::uint64_t count =
+        static_cast<std::uint64_t>(*high) - static_cast<std::uint64_t>(*low);
     if (count >= kMost - std::min(kMost, result.size())) refuse("has more than a million numbers");
-    for (std::uint64_t i = 0; i <= count; ++i) result.push_back(*low + static_cast<std::int64_t>(i));
+    for (std::uint64_t i = 0; i <= count; ++i)
+      result.push_back(*low + static_cast<std::int64_t>(i));
   }
   if (result.empty()) refuse("has no number");
   return result;
 }
 
-std::vector<std::string> nearest_names(std::string_view name, std::span<const std::string> candidates) {
+std::vector<std::string> nearest_names(std::string_view name,
+                                       std::span<const std::string> candidates) {
   const std::string wanted = folded(name);
   // Short names still deserve a hint for one wrong letter, but not one that shares no letter with what was typed.
   const std::size_t most = std::max<std::size_t>(wanted.size() / 3, wanted.size() > 1 ? 1 : 0);
@@ -125,7 +133,8 @@ std::vector<std::string> nearest_names(std::string_view name, std::span<const st
   std::sort(near.begin(), near.end());
   near.erase(std::unique(near.begin(), near.end()), near.end());
   std::vector<std::string> result;
-  for (std::size_t i = 0; i < std::min<std::size_t>(near.size(), 3); ++i) result.push_back(near[i].second);
+  for (std::size_t i = 0; i < std::min<std::size_t>(near.size(), 3); ++i)
+    result.push_back(near[i].second);
   return result;
 }
 

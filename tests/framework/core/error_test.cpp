@@ -51,8 +51,8 @@ TEST(Error, EveryCodeHasItsOwnName) {
   for (int code = 0; code <= static_cast<int>(ErrorCode::kCancelled); ++code) {
     names.emplace_back(error_code_name(static_cast<ErrorCode>(code)));
   }
-  EXPECT_THAT(names, testing::ElementsAre("usage", "config", "io", "format", "data", "numeric", "device", "internal",
-                                          "cancelled"));
+  EXPECT_THAT(names, testing::ElementsAre("usage", "config", "io", "format", "data", "numeric",
+                                          "device", "internal", "cancelled"));
 }
 
 }  // namespace

@@ -81,7 +81,9 @@ TEST_F(FilesTest, WritesAndReadsAnyBytes) {
   EXPECT_THAT(contents(), ElementsAre("file.txt"));
 }
 
-TEST_F(FilesTest, ReadsFilesThatHaveNoSize) { EXPECT_THAT(read_file("/proc/self/status"), HasSubstr("Name:")); }
+TEST_F(FilesTest, ReadsFilesThatHaveNoSize) {
+  EXPECT_THAT(read_file("/proc/self/status"), HasSubstr("Name:"));
+}
 
 TEST_F(FilesTest, OldContentsSurviveAFailingWrite) {
   write_file_atomically(path_, std::string_view("old"));
@@ -91,36 +93,43 @@ TEST_F(FilesTest, OldContentsSurviveAFailingWrite) {
     sentence = sentence_of([&] { write_file_atomically(path_, std::string(5000, 'x')); });
   }
   EXPECT_EQ(sentence, "cannot write '" + path_.string() +
-                          "': the file is too large for this file system or a limit on file sizes; choose another folder");
+                          "': the file is too large for this file system or a limit on file sizes; "
+                          "choose another folder");
   EXPECT_EQ(read_file(path_), "old");
   EXPECT_THAT(contents(), ElementsAre("file.txt"));
 }
 
 TEST_F(FilesTest, FullDiskIsOneSentence) {
   if (!fs::is_character_file("/dev/full")) GTEST_SKIP() << "there is no /dev/full here";
-  EXPECT_EQ(sentence_of([] { write_file_atomically("/dev/full", std::string_view("x")); }),
-            "cannot write '/dev/full': the disk is full; free some space there or choose another folder");
+  EXPECT_EQ(
+      sentence_of([] { write_file_atomically("/dev/full", std::string_view("x")); }),
+      "cannot write '/dev/full': the disk is full; free some space there or choose another folder");
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
 
 TEST_F(FilesTest, DevicesAreWrittenToAndNotReplaced) {
   write_file_atomically("/dev/null", std::string_view("x"));
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
-  EXPECT_THAT(sentence_of([] { AtomicFile file("/dev/null"); }), HasSubstr("'/dev/null': it is a device or pipe"));
+  EXPECT_THAT(sentence_of([] { AtomicFile file("/dev/null"); }),
+              HasSubstr("'/dev/null': it is a device or pipe"));
 }
 
 TEST_F(FilesTest, PathsBelowAFileOrInNoFolderAreRefused) {
   write_file_atomically(path_, std::string_view("old"));
   const fs::path below = path_ / "inner.txt";
   EXPECT_EQ(sentence_of([&] { write_file_atomically(below, std::string_view("x")); }),
-            "cannot write '" + below.string() + "': something above it is a file and not a folder; check the path");
+            "cannot write '" + below.string() +
+                "': something above it is a file and not a folder; check the path");
   const fs::path missing = folder_.path() / "missing" / "inner.txt";
   EXPECT_EQ(sentence_of([&] { write_file_atomically(missing, std::string_view("x")); }),
-            "cannot write '" + missing.string() + "': it or a folder above it does not exist; check the path");
+            "cannot write '" + missing.string() +
+                "': it or a folder above it does not exist; check the path");
   EXPECT_EQ(sentence_of([&] { write_file_atomically(folder_.path(), std::string_view("x")); }),
-            "cannot write '" + folder_.path().string() + "': it is a folder and not a file; check the path");
+            "cannot write '" + folder_.path().string() +
+                "': it is a folder and not a file; check the path");
   EXPECT_EQ(sentence_of([&] { read_file(folder_.path()); }),
-            "cannot read '" + folder_.path().string() + "': it is a folder and not a file; check the path");
+            "cannot read '" + folder_.path().string() +
+                "': it is a folder and not a file; check the path");
   EXPECT_THAT(contents(), ElementsAre("file.txt"));
 }
 
@@ -130,14 +139,17 @@ TEST_F(FilesTest, ReadOnlyFolderIsOneSentence) {
   constexpr uid_t kNobody = 65534;
   const bool was_root = ::geteuid() == 0;
   if (was_root && ::seteuid(kNobody) != 0) GTEST_SKIP() << "cannot give up the superuser's rights";
-  const std::string sentence = sentence_of([&] { write_file_atomically(path_, std::string_view("x")); });
+  const std::string sentence =
+      sentence_of([&] { write_file_atomically(path_, std::string_view("x")); });
   const std::string writable = sentence_of([&] { require_writable_folder(folder_.path()); });
   if (was_root) ASSERT_EQ(::seteuid(0), 0);
   fs::permissions(folder_.path(), fs::perms::owner_all);
-  EXPECT_EQ(sentence, "cannot write '" + path_.string() +
-                          "': permission is denied; change its permissions or choose another folder");
-  EXPECT_EQ(writable, "cannot make files in the folder '" + folder_.path().string() +
-                          "': permission is denied; change its permissions or choose another folder");
+  EXPECT_EQ(sentence,
+            "cannot write '" + path_.string() +
+                "': permission is denied; change its permissions or choose another folder");
+  EXPECT_EQ(writable,
+            "cannot make files in the folder '" + folder_.path().string() +
+                "': permission is denied; change its permissions or choose another folder");
 }
 
 TEST_F(FilesTest, NamesAtTheLimitCanBeWrittenAndLongerOnesAreRefused) {
@@ -145,7 +157,8 @@ TEST_F(FilesTest, NamesAtTheLimitCanBeWrittenAndLongerOnesAreRefused) {
   write_file_atomically(longest, std::string_view("x"));
   EXPECT_EQ(read_file(longest), "x");
   const fs::path longer = folder_.path() / std::string(256, 'n');
-  EXPECT_THAT(sentence_of([&] { write_file_atomically(longer, std::string_view("x")); }), HasSubstr("the name is too long"));
+  EXPECT_THAT(sentence_of([&] { write_file_atomically(longer, std::string_view("x")); }),
+              HasSubstr("the name is too long"));
   EXPECT_EQ(contents().size(), 1U);
 }
 
@@ -178,10 +191,12 @@ TEST_F(FilesTest, MakeFolderNamesTheFileInTheWay) {
   EXPECT_TRUE(fs::is_directory(folder_.path() / "a" / "b"));
   write_file_atomically(path_, std::string_view("x"));
   const fs::path below = path_ / "c" / "d";
-  EXPECT_EQ(sentence_of([&] { make_folder(below); }), "cannot make the folder '" + below.string() + "': '" + path_.string() +
-                                                          "' is a file and in the way; move it or choose another folder");
+  EXPECT_EQ(sentence_of([&] { make_folder(below); }),
+            "cannot make the folder '" + below.string() + "': '" + path_.string() +
+                "' is a file and in the way; move it or choose another folder");
   EXPECT_THAT(sentence_of([&] { make_folder(path_); }), HasSubstr("is a file and in the way"));
-  EXPECT_THAT(sentence_of([&] { require_writable_folder(path_); }), HasSubstr("is a file and in the way"));
+  EXPECT_THAT(sentence_of([&] { require_writable_folder(path_); }),
+              HasSubstr("is a file and in the way"));
 }
 
 TEST_F(FilesTest, RequireWritableFolderMakesItAndLeavesNothing) {
@@ -190,7 +205,8 @@ TEST_F(FilesTest, RequireWritableFolderMakesItAndLeavesNothing) {
 }
 
 TEST_F(FilesTest, SyncNamesAMissingFile) {
-  EXPECT_THAT(sentence_of([&] { sync_path(path_); }), HasSubstr("cannot sync '" + path_.string() + "'"));
+  EXPECT_THAT(sentence_of([&] { sync_path(path_); }),
+              HasSubstr("cannot sync '" + path_.string() + "'"));
 }
 
 TEST_F(FilesTest, AtomicFileAppearsAtCommitOnly) {
@@ -255,8 +271,8 @@ TEST_F(FilesTest, AtomicFolderReplacesAnEarlierResultWhole) {
 TEST_F(FilesTest, AtomicFolderDoesNotReplaceAFile) {
   write_file_atomically(path_, std::string_view("old"));
   AtomicFolder folder(path_);
-  EXPECT_EQ(sentence_of([&] { folder.commit(); }),
-            "cannot finish the folder '" + path_.string() + "': a file is in the way; move it away");
+  EXPECT_EQ(sentence_of([&] { folder.commit(); }), "cannot finish the folder '" + path_.string() +
+                                                       "': a file is in the way; move it away");
   EXPECT_EQ(read_file(path_), "old");
   EXPECT_TRUE(fs::is_directory(folder.temporary()));
 }

@@ -7,7 +7,9 @@
 namespace affinis {
 namespace {
 
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text.data(), text.size())); }
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return std::as_bytes(std::span(text.data(), text.size()));
+}
 
 // The check value that the catalogue of CRC algorithms gives, and the four of RFC 3720, section B.4.
 TEST(Crc32c, MatchesPublishedValues) {

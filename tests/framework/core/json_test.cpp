@@ -65,7 +65,8 @@ TEST_F(JsonTest, WritesTheSameBytesWhateverTheOrderOfKeys) {
   const std::string first = read_file(path_);
   write_json(path_, b);
   EXPECT_EQ(read_file(path_), first);
-  EXPECT_EQ(first, "{\n  \"alpha\": {\n    \"x\": \"\u00e9\",\n    \"y\": 2.5\n  },\n  \"zeta\": 1\n}\n");
+  EXPECT_EQ(first,
+            "{\n  \"alpha\": {\n    \"x\": \"\u00e9\",\n    \"y\": 2.5\n  },\n  \"zeta\": 1\n}\n");
 }
 
 TEST_F(JsonTest, RefusesNumbersThatJsonDoesNotHave) {
@@ -73,10 +74,12 @@ TEST_F(JsonTest, RefusesNumbersThatJsonDoesNotHave) {
   const Error nan = error_of([&] { write_json(path_, json{{"loss", {1.0, std::nan("")}}}); });
   EXPECT_EQ(nan.code(), ErrorCode::kNumeric);
   EXPECT_EQ(nan.sentence(),
-            "cannot write '" + path_.string() + "': the number at '/loss/1' is not a number, which JSON does not have");
-  const Error infinite = error_of([&] { write_json(path_, -std::numeric_limits<double>::infinity()); });
-  EXPECT_EQ(infinite.sentence(),
-            "cannot write '" + path_.string() + "': the number at '/' is infinite, which JSON does not have");
+            "cannot write '" + path_.string() +
+                "': the number at '/loss/1' is not a number, which JSON does not have");
+  const Error infinite =
+      error_of([&] { write_json(path_, -std::numeric_limits<double>::infinity()); });
+  EXPECT_EQ(infinite.sentence(), "cannot write '" + path_.string() +
+                                     "': the number at '/' is infinite, which JSON does not have");
   EXPECT_EQ(read_json(path_), 1);
 }
 
@@ -89,7 +92,8 @@ TEST_F(JsonTest, RefusesTextThatIsNotUtf8) {
 TEST_F(JsonTest, MissingFileIsNamed) {
   const Error error = error_of([&] { read_json(path_); });
   EXPECT_EQ(error.code(), ErrorCode::kIo);
-  EXPECT_THAT(error.sentence(), HasSubstr("cannot read '" + path_.string() + "': it or a folder above it does not exist"));
+  EXPECT_THAT(error.sentence(), HasSubstr("cannot read '" + path_.string() +
+                                          "': it or a folder above it does not exist"));
 }
 
 TEST_F(JsonTest, DamagedFileIsNamedWithThePlace) {
@@ -117,14 +121,23 @@ TEST_F(JsonTest, MutatedTextGivesAValueOrAnError) {
   int errors = 0;
   for (int i = 0; i < 20000; ++i) {
     std::string text = valid;
-    for (std::uint64_t change = 0, changes = 1 + stream.below(4); change < changes && !text.empty(); ++change) {
+    for (std::uint64_t change = 0, changes = 1 + stream.below(4); change < changes && !text.empty();
+         ++change) {
       const auto at = static_cast<std::size_t>(stream.below(text.size()));
       const char letter = kLetters[static_cast<std::size_t>(stream.below(kLetters.size()))];
       switch (stream.below(4)) {
-        case 0: text[at] = letter; break;
-        case 1: text.insert(at, 1, letter); break;
-        case 2: text.erase(at, 1 + static_cast<std::size_t>(stream.below(5))); break;
-        default: text.resize(at); break;
+        case 0:
+          text[at] = letter;
+          break;
+        case 1:
+          text.insert(at, 1, letter);
+          break;
+        case 2:
+          text.erase(at, 1 + static_cast<std::size_t>(stream.below(5)));
+          break;
+        default:
+          text.resize(at);
+          break;
       }
     }
     // Truncating an existing file makes some file systems flush it to the disk, 20,000 times here.

@@ -75,7 +75,8 @@ TEST_F(StreamSinkTest, PlainProgressIsThrottledForEachPieceOfWork) {
     rendering.set(100);
     EXPECT_EQ(take(), "rendering: 100% (100 of 100), loss 0.12\n");
   }
-  EXPECT_EQ(take(), "packing: stopped at 1 of 10 after 0:21\nrendering: done, 100 of 100 in 0:21\n");
+  EXPECT_EQ(take(),
+            "packing: stopped at 1 of 10 after 0:21\nrendering: done, 100 of 100 in 0:21\n");
 }
 
 TEST_F(StreamSinkTest, ShortWorkLeavesNoPlainLine) {
@@ -118,7 +119,8 @@ TEST_F(StreamSinkTest, BarIsRedrawnInPlaceAndClearedAtTheEnd) {
     progress.advance();
     EXPECT_EQ(take(), "");
     logger_.info("a room is dark");
-    EXPECT_THAT(take(), testing::StartsWith("\r\033[Ka room is dark\n\r\033[Krendering [##########"));
+    EXPECT_THAT(take(),
+                testing::StartsWith("\r\033[Ka room is dark\n\r\033[Krendering [##########"));
   }
   EXPECT_EQ(take(), "\r\033[K");
 }
@@ -153,7 +155,8 @@ TEST(JsonlSink, EveryLineParsesAndAppends) {
   for (int attempt = 0; attempt < 2; ++attempt) {
     Logger logger;
     logger.add_sink(make_jsonl_sink(path));
-    logger.event(LogLevel::kWarning, "a \"quoted\"\nsentence \xFF", {{"loss", 0.25}, {"level", "spoofed"}});
+    logger.event(LogLevel::kWarning, "a \"quoted\"\nsentence \xFF",
+                 {{"loss", 0.25}, {"level", "spoofed"}});
     logger.event(LogLevel::kInfo, "a list", json{1, 2});
     // Flushed: readable while the logger lives.
     EXPECT_EQ(split(trim(read_file(path)), '\n').size(), static_cast<std::size_t>(3 + 2 * attempt));
@@ -185,7 +188,9 @@ TEST(JsonlSink, NamesAPathThatCannotBeWritten) {
 
 TEST(Logger, DropsASinkThatThrowsAndTellsTheOthers) {
   class Broken : public LogSink {
-    void event(LogLevel, const std::string&, const json&) override { throw std::runtime_error("the disk is full"); }
+    void event(LogLevel, const std::string&, const json&) override {
+      throw std::runtime_error("the disk is full");
+    }
     void progress(const std::string&, double, double, const std::string&) override {}
     void progress_end(const std::string&) override {}
   };

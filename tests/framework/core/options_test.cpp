@@ -38,7 +38,9 @@ class OptionsTest : public testing::Test {
     EXPECT_EQ(every_, before) << "changed by an error";
     return sentence;
   }
-  void set(std::string_view key, std::string_view text) { set_option(section_, key, text, "--set"); }
+  void set(std::string_view key, std::string_view text) {
+    set_option(section_, key, text, "--set");
+  }
 
   EveryOptions every_;
   OtherOptions other_;
@@ -99,25 +101,37 @@ TEST_F(OptionsTest, WrongTypesAreSentences) {
   EXPECT_EQ(refusal("flip", "yes"), "--set: training.flip must be true or false, but is 'yes'");
   EXPECT_EQ(refusal("epochs", "1.5"), "--set: training.epochs must be an integer, but is '1.5'");
   EXPECT_EQ(refusal("epochs", ""), "--set: training.epochs must be an integer, but is ''");
-  EXPECT_EQ(refusal("learning_rate", "fast"), "--set: training.learning_rate must be a number, but is 'fast'");
+  EXPECT_EQ(refusal("learning_rate", "fast"),
+            "--set: training.learning_rate must be a number, but is 'fast'");
   EXPECT_EQ(refusal("name", "\"open"), "--set: training.name must be a string, but is '\"open'");
-  EXPECT_EQ(refusal("tasks", "depth,,edges"), "--set: training.tasks must be a list of strings, but is 'depth,,edges'");
-  EXPECT_EQ(refusal("sizes", "1,a"), "--set: training.sizes must be a list of integers, but is '1,a'");
-  EXPECT_EQ(refusal("sizes", "[1"), "--set: training.sizes must be a list of integers, but is '[1'");
+  EXPECT_EQ(refusal("tasks", "depth,,edges"),
+            "--set: training.tasks must be a list of strings, but is 'depth,,edges'");
+  EXPECT_EQ(refusal("sizes", "1,a"),
+            "--set: training.sizes must be a list of integers, but is '1,a'");
+  EXPECT_EQ(refusal("sizes", "[1"),
+            "--set: training.sizes must be a list of integers, but is '[1'");
   EXPECT_EQ(refusal("sizes", "["), "--set: training.sizes must be a list of integers, but is '['");
-  EXPECT_EQ(refusal("weights", "1,"), "--set: training.weights must be a list of numbers, but is '1,'");
+  EXPECT_EQ(refusal("weights", "1,"),
+            "--set: training.weights must be a list of numbers, but is '1,'");
 }
 
 TEST_F(OptionsTest, BoundsAndChoicesAreSentences) {
   EXPECT_EQ(refusal("epochs", "0"), "--set: training.epochs must be between 1 and 1000, but is 0");
-  EXPECT_EQ(refusal("patience", "-0.5"), "--set: training.patience must be at least 0, but is -0.5");
-  EXPECT_EQ(refusal("learning_rate", "nan"), "--set: training.learning_rate must be between 0 and 1, but is nan");
-  EXPECT_EQ(refusal("sizes", "4,0"), "--set: each item of training.sizes must be at least 1, but one is 0");
-  EXPECT_EQ(refusal("weights", "11"), "--set: each item of training.weights must be at most 10, but one is 11.0");
-  EXPECT_EQ(refusal("device", "cude"), "--set: training.device must be one of cpu, cuda, but is 'cude', did you mean 'cuda'?");
-  EXPECT_EQ(refusal("device", "tpu9000"), "--set: training.device must be one of cpu, cuda, but is 'tpu9000'");
+  EXPECT_EQ(refusal("patience", "-0.5"),
+            "--set: training.patience must be at least 0, but is -0.5");
+  EXPECT_EQ(refusal("learning_rate", "nan"),
+            "--set: training.learning_rate must be between 0 and 1, but is nan");
+  EXPECT_EQ(refusal("sizes", "4,0"),
+            "--set: each item of training.sizes must be at least 1, but one is 0");
+  EXPECT_EQ(refusal("weights", "11"),
+            "--set: each item of training.weights must be at most 10, but one is 11.0");
+  EXPECT_EQ(refusal("device", "cude"),
+            "--set: training.device must be one of cpu, cuda, but is 'cude', did you mean 'cuda'?");
+  EXPECT_EQ(refusal("device", "tpu9000"),
+            "--set: training.device must be one of cpu, cuda, but is 'tpu9000'");
   EXPECT_EQ(refusal("tasks", "depth,edge"),
-            "--set: each item of training.tasks must be one of depth, normals, edges, but is 'edge', did you mean 'edges'?");
+            "--set: each item of training.tasks must be one of depth, normals, edges, but is "
+            "'edge', did you mean 'edges'?");
 }
 
 TEST_F(OptionsTest, NanIsRefusedWithoutBoundsToo) {
@@ -133,10 +147,12 @@ TEST_F(OptionsTest, NanIsRefusedWithoutBoundsToo) {
 }
 
 TEST_F(OptionsTest, UnknownKeysGetTheNearestOrAll) {
-  EXPECT_EQ(refusal("lerning_rate", "1"),
-            "--set: there is no option 'lerning_rate' in [training], did you mean 'learning_rate'?");
+  EXPECT_EQ(
+      refusal("lerning_rate", "1"),
+      "--set: there is no option 'lerning_rate' in [training], did you mean 'learning_rate'?");
   EXPECT_EQ(refusal("zebra", "1"),
-            "--set: there is no option 'zebra' in [training]; the options are flip, epochs, learning_rate, patience, device, "
+            "--set: there is no option 'zebra' in [training]; the options are flip, epochs, "
+            "learning_rate, patience, device, "
             "name, tasks, sizes, weights");
 }
 
@@ -152,17 +168,27 @@ TEST_F(OptionsTest, OverrideNeedsNoSectionWhenOneHasTheKey) {
 }
 
 TEST_F(OptionsTest, OverrideErrorsAreSentences) {
-  const auto refused = [&](std::string_view text) { return sentence_of([&] { apply_override(sections_, text); }); };
-  EXPECT_EQ(refused("epochs=3"),
-            "--set epochs=3: several sections have 'epochs'; write one of training.epochs, run.epochs");
-  EXPECT_EQ(refused("workrs=3"), "--set workrs=3: there is no option 'workrs', did you mean 'workers'?");
-  EXPECT_EQ(refused("zebra=3"), "--set zebra=3: there is no option 'zebra'; write section.key=value");
-  EXPECT_EQ(refused("trainig.epochs=3"), "--set trainig.epochs=3: there is no section 'trainig', did you mean 'training'?");
-  EXPECT_EQ(refused("zebra.epochs=3"), "--set zebra.epochs=3: there is no section 'zebra'; the sections are training, run");
-  EXPECT_EQ(refused("run.flip=true"), "--set run.flip=true: there is no option 'flip' in [run]; it belongs to [training]");
-  EXPECT_EQ(refused("training.epochs"), "--set training.epochs: there is no '='; write section.key=value");
+  const auto refused = [&](std::string_view text) {
+    return sentence_of([&] { apply_override(sections_, text); });
+  };
+  EXPECT_EQ(
+      refused("epochs=3"),
+      "--set epochs=3: several sections have 'epochs'; write one of training.epochs, run.epochs");
+  EXPECT_EQ(refused("workrs=3"),
+            "--set workrs=3: there is no option 'workrs', did you mean 'workers'?");
+  EXPECT_EQ(refused("zebra=3"),
+            "--set zebra=3: there is no option 'zebra'; write section.key=value");
+  EXPECT_EQ(refused("trainig.epochs=3"),
+            "--set trainig.epochs=3: there is no section 'trainig', did you mean 'training'?");
+  EXPECT_EQ(refused("zebra.epochs=3"),
+            "--set zebra.epochs=3: there is no section 'zebra'; the sections are training, run");
+  EXPECT_EQ(refused("run.flip=true"),
+            "--set run.flip=true: there is no option 'flip' in [run]; it belongs to [training]");
+  EXPECT_EQ(refused("training.epochs"),
+            "--set training.epochs: there is no '='; write section.key=value");
   EXPECT_EQ(refused("=3"), "--set =3: there is no key before the '='; write section.key=value");
-  EXPECT_EQ(refused("training.epochs=0"), "--set training.epochs=0: training.epochs must be between 1 and 1000, but is 0");
+  EXPECT_EQ(refused("training.epochs=0"),
+            "--set training.epochs=0: training.epochs must be between 1 and 1000, but is 0");
   EXPECT_EQ(every_, EveryOptions());
   EXPECT_EQ(other_, OtherOptions());
 }
@@ -179,15 +205,24 @@ TEST_F(OptionsTest, JsonRoundTripsThroughText) {
 
 TEST_F(OptionsTest, JsonErrorsComeTogetherAndChangeNothing) {
   EXPECT_EQ(sentence_of([&] {
-              from_json(section_, {{"epochs", 2.5}, {"flip", false}, {"nam", "x"}, {"weights", {1, "a"}}, {"name", "inf"},
+              from_json(section_, {{"epochs", 2.5},
+                                   {"flip", false},
+                                   {"nam", "x"},
+                                   {"weights", {1, "a"}},
+                                   {"name", "inf"},
                                    {"sizes", 18446744073709551615ULL}});
             }),
-            "training.epochs must be an integer, but is 2.5; there is no option 'nam' in [training], did you mean 'name'; "
-            "training.sizes must be a list of integers, but is 18446744073709551615; training.weights must be a list of "
+            "training.epochs must be an integer, but is 2.5; there is no option 'nam' in "
+            "[training], did you mean 'name'; "
+            "training.sizes must be a list of integers, but is 18446744073709551615; "
+            "training.weights must be a list of "
             "numbers, but is [1, \"a\"]");
-  EXPECT_EQ(sentence_of([&] { from_json(section_, {{"epochs", 18446744073709551615ULL}}); }),
+  EXPECT_EQ(sentence_of([&] {
+              from_json(section_, {{"epochs", 18446744073709551615ULL}});
+            }),
             "training.epochs must be an integer, but is 18446744073709551615");
-  EXPECT_THAT(sentence_of([&] { from_json(section_, json::array()); }), HasSubstr("must be a JSON object, but are of type array"));
+  EXPECT_THAT(sentence_of([&] { from_json(section_, json::array()); }),
+              HasSubstr("must be a JSON object, but are of type array"));
   EXPECT_EQ(every_, EveryOptions());
 }
 
@@ -209,14 +244,16 @@ TEST_F(OptionsTest, HashIgnoresWhatDoesNotAffectResults) {
 }
 
 TEST_F(OptionsTest, HashSeesEveryFieldThatAffectsResults) {
-  const std::vector<std::string> changes = {"flip=false",  "training.epochs=31", "learning_rate=0.5", "patience=3",
-                                            "name=b",      "tasks=edges",        "sizes=1",           "weights=1",
-                                            "run.epochs=3"};
+  const std::vector<std::string> changes = {
+      "flip=false",  "training.epochs=31", "learning_rate=0.5", "patience=3",
+      "name=b",      "tasks=edges",        "sizes=1",           "weights=1",
+      "run.epochs=3"};
   std::set<std::string> hashes = {options_hash(sections_)};
   for (const std::string& change : changes) {
     EveryOptions every;
     OtherOptions other;
-    const std::vector<OptionSection> sections = {option_section("training", "", every), option_section("run", "", other)};
+    const std::vector<OptionSection> sections = {option_section("training", "", every),
+                                                 option_section("run", "", other)};
     apply_override(sections, change);
     EXPECT_TRUE(hashes.insert(options_hash(sections)).second) << change;
   }
@@ -249,8 +286,10 @@ TEST_F(OptionsTest, ValidateNamesEveryFieldThatIsWrong) {
   every_.weights = {1, std::nan("")};
   every_.patience = std::nan("");
   EXPECT_EQ(sentence_of([&] { validate_options(section_); }),
-            "training.epochs must be between 1 and 1000, but is 0; training.patience must be at least 0, but is nan; "
-            "training.device must be one of cpu, cuda, but is 'tpu', did you mean 'cpu'; each item of training.weights must be at most 10, but one "
+            "training.epochs must be between 1 and 1000, but is 0; training.patience must be at "
+            "least 0, but is nan; "
+            "training.device must be one of cpu, cuda, but is 'tpu', did you mean 'cpu'; each item "
+            "of training.weights must be at most 10, but one "
             "is nan");
 }
 
@@ -261,10 +300,11 @@ TEST_F(OptionsTest, TypeNamesAndTexts) {
     names.emplace_back(option_type_name(field.get(&every_)));
     texts.push_back(format_option(field.get(&every_)));
   }
-  EXPECT_THAT(names, ElementsAre("boolean", "integer", "number", "number", "string", "string", "list of strings",
-                                 "list of integers", "list of numbers"));
-  EXPECT_THAT(texts, ElementsAre("true", "30", "0.001", "inf", "\"cpu\"", R"("a \"quoted\" name \\ with\nlines")",
-                                 R"(["depth", "normals"])", "[64, 128]", "[0.1, 1.0, 2e-07]"));
+  EXPECT_THAT(names, ElementsAre("boolean", "integer", "number", "number", "string", "string",
+                                 "list of strings", "list of integers", "list of numbers"));
+  EXPECT_THAT(texts, ElementsAre("true", "30", "0.001", "inf", "\"cpu\"",
+                                 R"("a \"quoted\" name \\ with\nlines")", R"(["depth", "normals"])",
+                                 "[64, 128]", "[0.1, 1.0, 2e-07]"));
   EXPECT_EQ(format_option(OptionValue(-0.0)), "-0.0");
   EXPECT_EQ(format_option(OptionValue(1e300)), "1e+300");
   EXPECT_EQ(format_option(OptionValue(std::string("\x01\x7F\t\r"))), R"("\u0001\u007F\t\r")");
@@ -281,9 +321,11 @@ TEST_F(OptionsTest, MarkdownIsATableASection) {
             "| `epochs` | integer | `30` | 1 to 1000 | passes over the data |\n"
             "| `learning_rate` | number | `0.001` | 0 to 1 | Adam's step size |\n"
             "| `patience` | number | `inf` | at least 0 | seconds without a gain |\n"
-            "| `device` | string | `\"cpu\"` | `cpu`, `cuda` | where to compute (does not change results) |\n"
+            "| `device` | string | `\"cpu\"` | `cpu`, `cuda` | where to compute (does not change "
+            "results) |\n"
             "| `name` | string | `` \"a\\|`b`\" `` | any | a \\| free name |\n"
-            "| `tasks` | list of strings | `[\"depth\", \"normals\"]` | `depth`, `normals`, `edges` | what to learn |\n"
+            "| `tasks` | list of strings | `[\"depth\", \"normals\"]` | `depth`, `normals`, "
+            "`edges` | what to learn |\n"
             "| `sizes` | list of integers | `[64, 128]` | at least 1 | image sizes in pixels |\n"
             "| `weights` | list of numbers | `[0.1, 1.0, 2e-07]` | at most 10 | one a task |\n"
             "\n"

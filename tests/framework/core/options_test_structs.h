@@ -24,12 +24,16 @@ struct EveryOptions {
   static const std::vector<OptionField>& fields() {
     static const std::vector<OptionField> table = {
         option("flip", &EveryOptions::flip, "whether images are mirrored"),
-        option("epochs", &EveryOptions::epochs, "passes over the data", {.minimum = 1, .maximum = 1000}),
-        option("learning_rate", &EveryOptions::learning_rate, "Adam's step size", {.minimum = 0, .maximum = 1}),
+        option("epochs", &EveryOptions::epochs, "passes over the data",
+               {.minimum = 1, .maximum = 1000}),
+        option("learning_rate", &EveryOptions::learning_rate, "Adam's step size",
+               {.minimum = 0, .maximum = 1}),
         option("patience", &EveryOptions::patience, "seconds without a gain", {.minimum = 0}),
-        option("device", &EveryOptions::device, "where to compute", {.choices = {"cpu", "cuda"}, .affects_result = false}),
+        option("device", &EveryOptions::device, "where to compute",
+               {.choices = {"cpu", "cuda"}, .affects_result = false}),
         option("name", &EveryOptions::name, "a | free name"),
-        option("tasks", &EveryOptions::tasks, "what to learn", {.choices = {"depth", "normals", "edges"}}),
+        option("tasks", &EveryOptions::tasks, "what to learn",
+               {.choices = {"depth", "normals", "edges"}}),
         option("sizes", &EveryOptions::sizes, "image sizes in pixels", {.minimum = 1}),
         option("weights", &EveryOptions::weights, "one a task", {.maximum = 10}),
     };

@@ -39,7 +39,8 @@ struct Study {
   TopOptions top;
   // The nameless section stands last, where its keys would be read as another section's.
   std::vector<OptionSection> sections() {
-    return {option_section("training", "How networks are trained.", every), option_section("run.jobs", "How jobs\nrun.", other),
+    return {option_section("training", "How networks are trained.", every),
+            option_section("run.jobs", "How jobs\nrun.", other),
             option_section("", "The study.", top)};
   }
   friend bool operator==(const Study&, const Study&) = default;
@@ -93,7 +94,8 @@ jobs.epochs = 9
 TEST_F(TomlTest, EchoReadsBackToTheSameOptions) {
   study_.every.name = "\"q\" \\ \n\r\t\b\x01\x7F \u00e9 # [x] = '''";
   study_.every.tasks = {"edges"};
-  study_.every.weights = {1.0 / 3, -0.0, 5e-324, -1.7976931348623157e308, -std::numeric_limits<double>::infinity()};
+  study_.every.weights = {1.0 / 3, -0.0, 5e-324, -1.7976931348623157e308,
+                          -std::numeric_limits<double>::infinity()};
   study_.every.sizes = {1, std::numeric_limits<std::int64_t>::max()};
   study_.every.learning_rate = 0.1 + 0.2;
   study_.other.epochs = std::numeric_limits<std::int64_t>::min();
@@ -140,17 +142,24 @@ TEST_F(TomlTest, EchoExplainsEachSetting) {
 TEST_F(TomlTest, UnknownKeysAndSectionsAreSentences) {
   EXPECT_EQ(refusal("\n[training]\nepoch = 3\n"),
             "study.toml line 3: there is no option 'epoch' in [training], did you mean 'epochs'?");
-  EXPECT_EQ(refusal("[trainig]\nepochs = 3\n"), "study.toml line 1: there is no section [trainig], did you mean 'training'?");
-  EXPECT_EQ(refusal("[zebra]\n"), "study.toml line 1: there is no section [zebra]; the sections are training, run.jobs");
+  EXPECT_EQ(refusal("[trainig]\nepochs = 3\n"),
+            "study.toml line 1: there is no section [trainig], did you mean 'training'?");
+  EXPECT_EQ(refusal("[zebra]\n"),
+            "study.toml line 1: there is no section [zebra]; the sections are training, run.jobs");
   EXPECT_EQ(refusal("[training.deep]\nx = 1\n"),
-            "study.toml line 1: there is no section [training.deep]; the sections are training, run.jobs");
-  EXPECT_EQ(refusal("[run]\nepochs = 3\n"), "study.toml line 2: there is no section [run]; the sections are training, run.jobs");
-  EXPECT_EQ(refusal("epochs = 3\n"), "study.toml line 1: there is no option 'epochs'; it belongs to [training]");
+            "study.toml line 1: there is no section [training.deep]; the sections are training, "
+            "run.jobs");
+  EXPECT_EQ(refusal("[run]\nepochs = 3\n"),
+            "study.toml line 2: there is no section [run]; the sections are training, run.jobs");
+  EXPECT_EQ(refusal("epochs = 3\n"),
+            "study.toml line 1: there is no option 'epochs'; it belongs to [training]");
   EXPECT_EQ(refusal("[training]\nseed = 3\n"),
-            "study.toml line 2: there is no option 'seed' in [training]; it belongs above the first section");
+            "study.toml line 2: there is no option 'seed' in [training]; it belongs above the "
+            "first section");
   EXPECT_EQ(refusal("[[training]]\nepochs = 3\n"),
             "study.toml line 1: [[training]] must be written [training] and stand only once");
-  EXPECT_EQ(refusal("zebra = 3\n"), "study.toml line 1: there is no option 'zebra'; the options are title, seed");
+  EXPECT_EQ(refusal("zebra = 3\n"),
+            "study.toml line 1: there is no option 'zebra'; the options are title, seed");
 }
 
 TEST_F(TomlTest, KeysAboveTheFirstSectionNeedTheNamelessSection) {
@@ -160,25 +169,39 @@ TEST_F(TomlTest, KeysAboveTheFirstSectionNeedTheNamelessSection) {
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_EQ(error.sentence(),
-              "a.toml has 2 problems: line 1: there is no option 'epochs'; it belongs to [run]; line 2: there is no option "
+              "a.toml has 2 problems: line 1: there is no option 'epochs'; it belongs to [run]; "
+              "line 2: there is no option "
               "'zebra'; there are no options outside the sections");
   }
 }
 
 TEST_F(TomlTest, WrongTypesAreSentences) {
-  const auto refused = [&](const std::string& line) { return refusal("[training]\n" + line + "\n"); };
-  EXPECT_EQ(refused("flip = 1"), "study.toml line 2: training.flip must be true or false, but is 1");
-  EXPECT_EQ(refused("epochs = 1.0"), "study.toml line 2: training.epochs must be an integer, but is 1.0");
-  EXPECT_EQ(refused("epochs = \"3\""), "study.toml line 2: training.epochs must be an integer, but is \"3\"");
-  EXPECT_EQ(refused("learning_rate = true"), "study.toml line 2: training.learning_rate must be a number, but is true");
-  EXPECT_EQ(refused("learning_rate = inf"), "study.toml line 2: training.learning_rate must be between 0 and 1, but is inf");
-  EXPECT_EQ(refused("name = 2026-01-01"), "study.toml line 2: training.name must be a string, but is a date or time");
-  EXPECT_EQ(refused("name = {a = 1}"), "study.toml line 2: training.name must be a string, but is a table");
-  EXPECT_EQ(refused("tasks = \"depth\""), "study.toml line 2: training.tasks must be a list of strings, but is \"depth\"");
-  EXPECT_EQ(refused("sizes = [1, [2]]"), "study.toml line 2: training.sizes must be a list of integers, but is [1, [2]]");
+  const auto refused = [&](const std::string& line) {
+    return refusal("[training]\n" + line + "\n");
+  };
+  EXPECT_EQ(refused("flip = 1"),
+            "study.toml line 2: training.flip must be true or false, but is 1");
+  EXPECT_EQ(refused("epochs = 1.0"),
+            "study.toml line 2: training.epochs must be an integer, but is 1.0");
+  EXPECT_EQ(refused("epochs = \"3\""),
+            "study.toml line 2: training.epochs must be an integer, but is \"3\"");
+  EXPECT_EQ(refused("learning_rate = true"),
+            "study.toml line 2: training.learning_rate must be a number, but is true");
+  EXPECT_EQ(refused("learning_rate = inf"),
+            "study.toml line 2: training.learning_rate must be between 0 and 1, but is inf");
+  EXPECT_EQ(refused("name = 2026-01-01"),
+            "study.toml line 2: training.name must be a string, but is a date or time");
+  EXPECT_EQ(refused("name = {a = 1}"),
+            "study.toml line 2: training.name must be a string, but is a table");
+  EXPECT_EQ(refused("tasks = \"depth\""),
+            "study.toml line 2: training.tasks must be a list of strings, but is \"depth\"");
+  EXPECT_EQ(refused("sizes = [1, [2]]"),
+            "study.toml line 2: training.sizes must be a list of integers, but is [1, [2]]");
   EXPECT_EQ(refused("sizes = [{a = 1}]"),
-            "study.toml line 2: training.sizes must be a list of integers, but is a list of something else");
-  EXPECT_EQ(refusal("training = 3\n"), "study.toml line 1: there is no option 'training'; the options are title, seed");
+            "study.toml line 2: training.sizes must be a list of integers, but is a list of "
+            "something else");
+  EXPECT_EQ(refusal("training = 3\n"),
+            "study.toml line 1: there is no option 'training'; the options are title, seed");
 }
 
 TEST_F(TomlTest, AllProblemsComeInOneErrorInTheOrderOfLines) {
@@ -188,14 +211,18 @@ TEST_F(TomlTest, AllProblemsComeInOneErrorInTheOrderOfLines) {
                     "flip = false\n"
                     "epochs = 0\n"
                     "[runn]\n"),
-            "study.toml has 4 problems: line 1: there is no option 'sead', did you mean 'seed'; line 3: each item of "
-            "training.weights must be at most 10, but one is 11.0; line 5: training.epochs must be between 1 and 1000, but is "
+            "study.toml has 4 problems: line 1: there is no option 'sead', did you mean 'seed'; "
+            "line 3: each item of "
+            "training.weights must be at most 10, but one is 11.0; line 5: training.epochs must be "
+            "between 1 and 1000, but is "
             "0; line 6: there is no section [runn]; the sections are training, run.jobs");
 }
 
 TEST_F(TomlTest, SyntaxErrorsHaveALine) {
-  EXPECT_THAT(refusal("[training]\nepochs = \n"), HasSubstr("study.toml line 2: this is not valid TOML: "));
-  EXPECT_THAT(refusal("[training]\nepochs = 1\nepochs = 2\n"), HasSubstr("study.toml line 3: this is not valid TOML: "));
+  EXPECT_THAT(refusal("[training]\nepochs = \n"),
+              HasSubstr("study.toml line 2: this is not valid TOML: "));
+  EXPECT_THAT(refusal("[training]\nepochs = 1\nepochs = 2\n"),
+              HasSubstr("study.toml line 3: this is not valid TOML: "));
   EXPECT_THAT(refusal("x = \"\xFF\"\n"), HasSubstr("study.toml line 1: this is not valid TOML: "));
   EXPECT_LT(refusal("x" + std::string(100000, 'y')).size(), 400U);
   EXPECT_THAT(refusal("x = " + std::string(100000, '[')), HasSubstr("not valid TOML"));
@@ -219,28 +246,42 @@ TEST_F(TomlTest, LoadNamesTheFile) {
     load_toml(path, study_.sections());
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
-    EXPECT_EQ(error.sentence(), path.string() + " line 1: there is no option 'sed', did you mean 'seed'?");
+    EXPECT_EQ(error.sentence(),
+              path.string() + " line 1: there is no option 'sed', did you mean 'seed'?");
   }
 }
 
 TEST_F(TomlTest, MutatedTextGivesOptionsOrAnErrorOfOurs) {
   const std::string valid = "seed = 3\n" + to_toml({study_.sections()[0], study_.sections()[1]}) +
-                            "[extra]\nd = 1979-05-27T07:32:00Z\nh = 0x1F\nu = 1_000\ns = '''raw'''\nm = \"\"\"\nlong\\\n \"\"\"\n"
+                            "[extra]\nd = 1979-05-27T07:32:00Z\nh = 0x1F\nu = 1_000\ns = "
+                            "'''raw'''\nm = \"\"\"\nlong\\\n \"\"\"\n"
                             "t = {a.b = 1, c = [1, {d = 2}]}\n[[list]]\nx = 1e3\n";
-  static constexpr std::string_view kLetters = "[]{}=\"'#.,\\ue0123456789-+_ \n\r\ttfinaTZ:\x80\xC3\xFF";
+  static constexpr std::string_view kLetters =
+      "[]{}=\"'#.,\\ue0123456789-+_ \n\r\ttfinaTZ:\x80\xC3\xFF";
   RandomStream stream(3, "toml mutations");
   int syntax_errors = 0;
   for (int i = 0; i < 20000; ++i) {
     std::string text = valid;
-    for (std::uint64_t change = 0, changes = 1 + stream.below(4); change < changes && !text.empty(); ++change) {
+    for (std::uint64_t change = 0, changes = 1 + stream.below(4); change < changes && !text.empty();
+         ++change) {
       const auto at = static_cast<std::size_t>(stream.below(text.size()));
       const char letter = kLetters[static_cast<std::size_t>(stream.below(kLetters.size()))];
       switch (stream.below(5)) {
-        case 0: text[at] = letter; break;
-        case 1: text.insert(at, 1, letter); break;
-        case 2: text.erase(at, 1 + static_cast<std::size_t>(stream.below(9))); break;
-        case 3: text.insert(at, text.substr(static_cast<std::size_t>(stream.below(text.size())), 12)); break;
-        default: text.resize(at); break;
+        case 0:
+          text[at] = letter;
+          break;
+        case 1:
+          text.insert(at, 1, letter);
+          break;
+        case 2:
+          text.erase(at, 1 + static_cast<std::size_t>(stream.below(9)));
+          break;
+        case 3:
+          text.insert(at, text.substr(static_cast<std::size_t>(stream.below(text.size())), 12));
+          break;
+        default:
+          text.resize(at);
+          break;
       }
     }
     Study study;

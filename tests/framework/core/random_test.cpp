@@ -25,8 +25,9 @@ std::vector<std::uint64_t> first_bits(RandomStream stream, std::size_t count) {
 TEST(RandomStream, IsXoshiro256StarStar) {
   RandomStream stream(0, "any");
   stream.set_state({1, 2, 3, 4});
-  EXPECT_THAT(first_bits(stream, 6), testing::ElementsAre(11520U, 0U, 1509978240U, 1215971899390074240U, 1216172134540287360U,
-                                                          607988272756665600U));
+  EXPECT_THAT(first_bits(stream, 6),
+              testing::ElementsAre(11520U, 0U, 1509978240U, 1215971899390074240U,
+                                   1216172134540287360U, 607988272756665600U));
 }
 
 // Stored results depend on these: a change here changes every run.
@@ -39,10 +40,11 @@ TEST(RandomStream, SeedsArePinned) {
 TEST(RandomStream, DependsOnSeedNameAndEveryIndex) {
   const RandomStream stream(7, "augment", {3, 11});
   EXPECT_EQ(first_bits(stream, 20), first_bits(RandomStream(7, "augment", {3, 11}), 20));
-  const std::set<std::uint64_t> seeds = {derive_seed(7, "augment", {3, 11}), derive_seed(8, "augment", {3, 11}),
-                                         derive_seed(7, "augments", {3, 11}), derive_seed(7, "augment", {11, 3}),
-                                         derive_seed(7, "augment", {3}),      derive_seed(7, "augment", {3, 11, 0}),
-                                         derive_seed(7, "augment"),           derive_seed(7, "augment", {0, 0})};
+  const std::set<std::uint64_t> seeds = {
+      derive_seed(7, "augment", {3, 11}),  derive_seed(8, "augment", {3, 11}),
+      derive_seed(7, "augments", {3, 11}), derive_seed(7, "augment", {11, 3}),
+      derive_seed(7, "augment", {3}),      derive_seed(7, "augment", {3, 11, 0}),
+      derive_seed(7, "augment"),           derive_seed(7, "augment", {0, 0})};
   EXPECT_EQ(seeds.size(), 8U);
 }
 
@@ -54,7 +56,8 @@ TEST(RandomStream, IsTheSameOnEveryThread) {
     return sum;
   };
   std::vector<std::future<double>> threads;
-  for (std::uint64_t i = 0; i < 8; ++i) threads.push_back(std::async(std::launch::async, draw, i % 2));
+  for (std::uint64_t i = 0; i < 8; ++i)
+    threads.push_back(std::async(std::launch::async, draw, i % 2));
   for (std::uint64_t i = 0; i < 8; ++i) EXPECT_EQ(threads[i].get(), draw(i % 2));
 }
 

@@ -39,7 +39,8 @@ TEST(ParseInteger, TakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_integer("+42"), 42);
   EXPECT_EQ(parse_integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
   EXPECT_EQ(parse_integer("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
-  for (const char* bad : {"", " ", "4 2", "42x", "4.0", "0x10", "9223372036854775808", "+-4", "--4", "+", "-", "1e3"}) {
+  for (const char* bad : {"", " ", "4 2", "42x", "4.0", "0x10", "9223372036854775808", "+-4", "--4",
+                          "+", "-", "1e3"}) {
     EXPECT_EQ(parse_integer(bad), std::nullopt) << bad;
   }
 }
@@ -52,7 +53,8 @@ TEST(ParseReal, TakesTheWholeTextOrNothing) {
   EXPECT_EQ(parse_real("inf"), std::numeric_limits<double>::infinity());
   EXPECT_EQ(parse_real("-inf"), -std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isnan(parse_real("nan").value()));
-  for (const char* bad : {"", "1,5", "1.5.2", "1e999", "one", "0x1p3", "1 2"}) EXPECT_EQ(parse_real(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "1,5", "1.5.2", "1e999", "one", "0x1p3", "1 2"})
+    EXPECT_EQ(parse_real(bad), std::nullopt) << bad;
 }
 
 TEST(ParseIntegerList, ReadsNumbersAndRanges) {
@@ -72,14 +74,20 @@ TEST(ParseIntegerList, SaysWhatIsWrong) {
     }
     return "nothing was thrown";
   };
-  EXPECT_EQ(sentence("1-3,x"), "--seeds must be a list like 1-3,7, but '1-3,x' has 'x', which is neither an integer nor a range");
-  EXPECT_EQ(sentence("3-1"), "--seeds must be a list like 1-3,7, but '3-1' has the range '3-1' whose end is before its start");
-  EXPECT_EQ(sentence("1,,2"), "--seeds must be a list like 1-3,7, but '1,,2' has nothing between two commas");
+  EXPECT_EQ(sentence("1-3,x"),
+            "--seeds must be a list like 1-3,7, but '1-3,x' has 'x', which is neither an integer "
+            "nor a range");
+  EXPECT_EQ(sentence("3-1"),
+            "--seeds must be a list like 1-3,7, but '3-1' has the range '3-1' whose end is before "
+            "its start");
+  EXPECT_EQ(sentence("1,,2"),
+            "--seeds must be a list like 1-3,7, but '1,,2' has nothing between two commas");
   EXPECT_EQ(sentence(""), "--seeds must be a list like 1-3,7, but '' has no number");
   EXPECT_THAT(sentence("1-"), testing::HasSubstr("'1-'"));
   EXPECT_THAT(sentence("-"), testing::HasSubstr("neither"));
   EXPECT_THAT(sentence("1-2-3"), testing::HasSubstr("neither"));
-  for (const char* huge : {"0-1000000", "1-600000,1-600000", "-9223372036854775808-9223372036854775807"}) {
+  for (const char* huge :
+       {"0-1000000", "1-600000,1-600000", "-9223372036854775808-9223372036854775807"}) {
     EXPECT_THAT(sentence(huge), testing::HasSubstr("more than a million numbers")) << huge;
   }
 }
@@ -107,7 +115,8 @@ TEST(NearestNames, GivesAtMostThreeDifferentOnes) {
 
 TEST(DidYouMean, JoinsNames) {
   EXPECT_EQ(did_you_mean("conv1", std::vector<std::string>{"conv2"}), ", did you mean 'conv2'?");
-  EXPECT_EQ(did_you_mean("conv", std::vector<std::string>{"conv1", "conv2"}), ", did you mean 'conv1' or 'conv2'?");
+  EXPECT_EQ(did_you_mean("conv", std::vector<std::string>{"conv1", "conv2"}),
+            ", did you mean 'conv1' or 'conv2'?");
   EXPECT_EQ(did_you_mean("conv", std::vector<std::string>{"conv3", "conv1", "conv2"}),
             ", did you mean 'conv1', 'conv2' or 'conv3'?");
   EXPECT_EQ(did_you_mean("conv", std::vector<std::string>{"pool"}), "");
