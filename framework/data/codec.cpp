@@ -97,18 +97,22 @@ std::vector<std::byte> encode_jpeg(std::span<const std::byte> rgb, std::int64_t 
 
 bool decode_jpeg(std::span<const std::byte> stored, std::int64_t width, std::int64_t height, std::span<std::byte> out) {
   AFFINIS_ASSERT(out.size() == static_cast<std::size_t>(width * height * 3));
-  thread_local const Jpeg decoder(tjInitDecompress());
+  thread_local Jpeg decoder;
+  if (!decoder) decoder.reset(tjInitDecompress());
   AFFINIS_ASSERT(decoder != nullptr);
   const auto* bytes = reinterpret_cast<const unsigned char*>(stored.data());
   int stored_width = 0;
   int stored_height = 0;
   int subsampling = 0;
   int colours = 0;
-  if (tjDecompressHeader3(decoder.get(), bytes, stored.size(), &stored_width, &stored_height, &subsampling, &colours) != 0) return false;
-  if (stored_width != width || stored_height != height) return false;
-  // A warning counts too: the codec fills what it could not decode with grey.
-  return tjDecompress2(decoder.get(), bytes, stored.size(), reinterpret_cast<unsigned char*>(out.data()), stored_width, 0, stored_height,
-                       TJPF_RGB, 0) == 0;
+  const bool known = tjDecompressHeader3(decoder.get(), bytes, stored.size(), &stored_width, &stored_height, &subsampling, &colours) == 0;
+  // A warning counts as a failure too: the codec fills what it could not decode with grey.
+  const bool decoded = known && stored_width == width && stored_height == height &&
+                       tjDecompress2(decoder.get(), bytes, stored.size(), reinterpret_cast<unsigned char*>(out.data()), stored_width, 0,
+                                     stored_height, TJPF_RGB, 0) == 0;
+  // After a damaged image the codec also refuses the sound one that follows.
+  if (!decoded) decoder.reset();
+  return decoded;
 }
 
 }  // namespace affinis::data
