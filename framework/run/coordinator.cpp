@@ -354,16 +354,24 @@ class Coordinator {
 
   /// A full disk would fail every job that is left, one after the other.
   void require_room() const {
-    constexpr std::size_t kProbeBytes = 65536;
-    const fs::path probe = folder_ / ".room";
+    std::error_code ignored;
+    const fs::space_info space = fs::space(folder_, ignored);
+    constexpr std::uintmax_t kLeastRoom = std::uintmax_t{64} << 20;
+    std::string trouble;
+    if (!ignored && space.available < kLeastRoom) {
+      trouble = fmt::format("its disk is full but for {}; free some space there", format_bytes(static_cast<double>(space.available)));
+    }
     try {
+      // Quotas and file systems that turned read-only.
+      constexpr std::size_t kProbeBytes = 65536;
+      const fs::path probe = folder_ / ".room";
       write_file_atomically(probe, std::string(kProbeBytes, 'x'));
-      std::error_code ignored;
       fs::remove(probe, ignored);
     } catch (const Error& error) {
-      fail(ErrorCode::kIo, "the run in {} has stopped ({}): {}; the same command then goes on from there", folder_.string(), tally(),
-           error.sentence());
+      trouble = error.sentence();
     }
+    AFFINIS_CHECK(trouble.empty(), ErrorCode::kIo, "the run in {} has stopped ({}): {}; the same command then goes on from there",
+                  folder_.string(), tally(), trouble);
   }
 
   // The end.
