@@ -142,7 +142,9 @@ TEST_F(FilesTest, ReadOnlyFolderIsOneSentence) {
   const std::string sentence =
       sentence_of([&] { write_file_atomically(path_, std::string_view("x")); });
   const std::string writable = sentence_of([&] { require_writable_folder(folder_.path()); });
-  if (was_root) ASSERT_EQ(::seteuid(0), 0);
+  if (was_root) {
+    ASSERT_EQ(::seteuid(0), 0);
+  }
   fs::permissions(folder_.path(), fs::perms::owner_all);
   EXPECT_EQ(sentence,
             "cannot write '" + path_.string() +

@@ -1,7 +1,7 @@
 #include "framework/core/log.h"
 
+#include <algorithm>
 #include <fstream>
-#include <regex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -169,8 +169,9 @@ TEST(JsonlSink, EveryLineParsesAndAppends) {
   EXPECT_EQ(first["loss"], 0.25);
   EXPECT_THAT(first["message"].get<std::string>(), testing::StartsWith("a \"quoted\"\nsentence "));
   EXPECT_GE(first["seconds"].get<double>(), 0.0);
-  EXPECT_TRUE(std::regex_match(first["time"].get<std::string>(),
-                               std::regex(R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)")));
+  std::string shape = first["time"].get<std::string>();
+  std::replace_if(shape.begin(), shape.end(), [](char c) { return c >= '0' && c <= '9'; }, '0');
+  EXPECT_EQ(shape, "0000-00-00T00:00:00.000Z");
   EXPECT_EQ(json::parse(lines[2])["fields"], json({1, 2}));
   EXPECT_EQ(json::parse(lines[4])["message"], "a list");
 }
