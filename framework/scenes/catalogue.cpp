@@ -140,10 +140,18 @@ Material convert(const tinyobj::material_t& source, const Archive& archive, cons
     // Sweet Home 3D shows a texture as it is, whatever Kd says.
     if (texture) material.tint = {0.9f, 0.9f, 0.9f};
   }
+  // Panes are modelled in strong colours so that they show in a planner; in a room they are nearly clear.
+  if (material.opacity < kGlass) {
+    material.tint = lerp(material.tint, Vec3{0.75f, 0.85f, 0.85f}, 0.75f);
+    material.opacity = std::min(material.opacity, 0.3f);
+  }
   // Nothing in a room reflects all light or none; the extremes make pictures that look cut out.
   const float top = std::max({material.tint.x, material.tint.y, material.tint.z});
   if (top > 0.85f) material.tint = material.tint * (0.85f / top);
-  if (!material.texture) material.tint = max(material.tint, {0.012f, 0.012f, 0.012f});
+  if (!material.texture) {
+    const float grey = luminance(material.tint);
+    material.tint = max(lerp(material.tint, {grey, grey, grey}, 0.15f), {0.012f, 0.012f, 0.012f});
+  }
   return material;
 }
 

@@ -28,7 +28,7 @@ const std::vector<Rule>& rules() {
       {Role::kDressingTable, "Bedroom", {"Dressing table"}, {}, kAnySize},
       {Role::kDesk, "Office", {"Desk", "Desk table", "Wooden desk", "Wooden table", "Wooden teak table", "Wooden alder table"}, {0.9f, 0.5f, 0.65f}, {1.95f, 1.0f, 1.1f}},
       {Role::kDesk, "Living room", {"Table on trestles"}, {}, kAnySize},
-      {Role::kOfficeChair, "Office", {"Armchair", "Chair", "Class seat"}, {0.4f, 0.4f, 0.7f}, {0.75f, 0.75f, 1.2f}},
+      {Role::kOfficeChair, "Office", {"Armchair", "Chair"}, {0.4f, 0.4f, 0.7f}, {0.75f, 0.75f, 1.2f}},
       {Role::kSofa, "Living room", {"Sofa", "Sofa 2 seats", "Sofa 3 seats", "Couch", "Clear sofa", "Burlap sofa", "Futon couch", "Winchester sofa"}, {1.5f, 0.6f, 0.6f}, {2.45f, 1.1f, 1.1f}},
       {Role::kArmchair, "Living room", {"Armchair", "Winchester armchair", "Modern armchair"}, {0.5f, 0.5f, 0.6f}, {1.15f, 1.0f, 1.1f}},
       {Role::kCoffeeTable, "Living room", {"Coffee table", "Table"}, {0.8f, 0.4f, 0.35f}, {1.5f, 0.9f, 0.56f}},

@@ -10,16 +10,16 @@
 
 namespace affinis::scenes {
 
-/// Points of the R2 sequence (Roberts 2018: the plane's most even additive recurrence), shifted at random for every pixel.
+/// Points of the R2 sequence (Roberts 2018: the plane's most even additive recurrence), shifted for every pixel so that the pixels of a
+/// small neighbourhood complement one another (the gradient noise of Jimenez 2014).
 struct RoomTracer::Sampler {
-  RandomStream& stream;
   std::uint32_t index = 0;
-  float shift_u = 0, shift_v = 0;
+  double shift_u = 0, shift_v = 0;
 
-  explicit Sampler(RandomStream& source) : stream(source) {}
-  void start_pixel() {
-    shift_u = static_cast<float>(stream.uniform());
-    shift_v = static_cast<float>(stream.uniform());
+  void start_pixel(double x, double y) {
+    const auto fraction = [](double t) { return t - std::floor(t); };
+    shift_u = fraction(52.9829189 * fraction(0.06711056 * x + 0.00583715 * y));
+    shift_v = fraction(52.9829189 * fraction(0.06711056 * (y + 37) + 0.00583715 * (x + 17)));
     index = 0;
   }
   Vec2 next() {
@@ -29,13 +29,26 @@ struct RoomTracer::Sampler {
   }
 };
 
+/// The part of a pixel's light that changes slowly over a surface: from windows, panels and all around. It is smoothed over the
+/// surface before it is multiplied with the surface's colour.
+struct RoomTracer::SoftLight {
+  Vec3 irradiance;
+  Vec3 albedo;
+  float samples = 0;
+};
+
+/// Irradiance of a point by kind of source.
+struct RoomTracer::Incoming {
+  Vec3 soft, hard, highlight;
+};
+
 namespace {
 
 constexpr float kOffset = 1e-3f;
 /// How far what is near shades the ambient light.
 constexpr float kReach = 1.3f;
 /// Light that comes back from near surfaces that shade the ambient light.
-constexpr float kReturned = 0.22f;
+constexpr float kReturned = 0.15f;
 
 void basis(Vec3 n, Vec3& u, Vec3& v) {
   u = normalized(cross(n, std::abs(n.z) < 0.8f ? Vec3{0, 0, 1} : Vec3{1, 0, 0}));
@@ -157,8 +170,9 @@ Vec3 RoomTracer::outside(Vec3 direction) const {
   return sky * Vec3{0.26f, 0.36f, 0.16f} * (1 + 0.15f * std::sin(20 / (0.05f - d.z)));
 }
 
-Vec3 RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, const Material& material, Sampler& sampler, const SceneOptions& options, Vec3& highlight) const {
-  Vec3 irradiance;
+RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, const Material& material, Sampler& sampler,
+                                        const SceneOptions& options) const {
+  Incoming incoming;
   const Vec3 mirrored = reflected(-view, normal);
   for (const Light& light : room_.lights) {
     Vec3 sum, gloss;
@@ -190,13 +204,14 @@ Vec3 RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, const Material& mate
       if (blocked(point, to_light, distance - 2 * kOffset)) continue;
       const Vec3 arriving = light.radiance * geometry;
       sum += arriving * cosine;
-      if (material.shine > 0) {
+      if (material.shine > 0 && light.ball) {
         const float lobe = std::max(0.0f, dot(mirrored, to_light));
         gloss += arriving * (material.shine * (material.gloss + 2) / (2 * kPi) * std::pow(lobe, material.gloss));
       }
     }
-    irradiance += sum * (1 / static_cast<float>(options.light_samples));
-    highlight += gloss * (1 / static_cast<float>(options.light_samples));
+    // A lamp's own body draws a fine-grained shadow on the ceiling: that is smoothed, shadows on what lies below stay crisp.
+    (light.ball && normal.z > -0.7f ? incoming.hard : incoming.soft) += sum * (1 / static_cast<float>(options.light_samples));
+    incoming.highlight += gloss * (1 / static_cast<float>(options.light_samples));
   }
   if (luminance(room_.sun) > 0) {
     const float cosine = dot(room_.sun_direction, normal);
@@ -205,10 +220,10 @@ Vec3 RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, const Material& mate
       basis(room_.sun_direction, u, v);
       const Vec2 r = sampler.next();
       const Vec3 to_sun = normalized(room_.sun_direction + u * (0.02f * (r.x - 0.5f)) + v * (0.02f * (r.y - 0.5f)));
-      if (!blocked(point, to_sun, 1e3f)) irradiance += room_.sun * cosine;
+      if (!blocked(point, to_sun, 1e3f)) incoming.hard += room_.sun * cosine;
     }
   }
-  return irradiance;
+  return incoming;
 }
 
 float RoomTracer::openness(Vec3 point, Vec3 normal, Sampler& sampler, std::int64_t samples) const {
@@ -227,7 +242,7 @@ float RoomTracer::openness(Vec3 point, Vec3 normal, Sampler& sampler, std::int64
   return open / static_cast<float>(samples);
 }
 
-Vec3 RoomTracer::radiance(Vec3 origin, Vec3 direction, float pixel_angle, int depth, Sampler& sampler, const SceneOptions& options) const {
+Vec3 RoomTracer::radiance(Vec3 origin, Vec3 direction, float pixel_angle, int depth, Sampler& sampler, const SceneOptions& options, SoftLight* soft) const {
   constexpr int kDeepest = 2;
   constexpr int kPanes = 4;
   Vec3 gathered, passing{1, 1, 1};
@@ -250,18 +265,27 @@ Vec3 RoomTracer::radiance(Vec3 origin, Vec3 direction, float pixel_angle, int de
     }
     albedo = {std::min(albedo.x, 0.9f), std::min(albedo.y, 0.9f), std::min(albedo.z, 0.9f)};
     const Vec3 start = point + hit.surface.normal * kOffset;
-    Vec3 highlight;
-    const bool full = depth == 0 || room_.lights.empty();
-    Vec3 irradiance = direct(start, normal, view, material, sampler, options, highlight);
-    const float open = openness(start, normal, sampler, full ? options.ambient_occlusion_samples : 1);
-    const Vec3 bounced = lerp(room_.floor_colour * (0.75f / std::max(0.15f, luminance(room_.floor_colour))), Vec3{1, 1, 1}, 0.6f + 0.4f * normal.z);
-    irradiance += room_.ambient * bounced * ((0.85f + 0.15f * normal.z) * open);
-    Vec3 light = material.glow + albedo * irradiance * (1 / kPi) + min(highlight, {4, 4, 4});
+    Incoming incoming = direct(start, normal, view, material, sampler, options);
+    const float open = openness(start, normal, sampler, depth == 0 ? options.ambient_occlusion_samples : 1);
+    const Vec3 bounced = lerp(room_.floor_colour * (0.8f / std::max(0.15f, luminance(room_.floor_colour))), Vec3{1, 1, 1}, 0.8f + 0.2f * normal.z);
+    incoming.soft += room_.ambient * bounced * ((0.85f + 0.15f * normal.z) * open);
+    Vec3 light = material.glow + albedo * incoming.hard * (1 / kPi) + min(incoming.highlight, {1.2f, 1.2f, 1.2f});
+    // Glass in front, mirrors and what they show are finished here; the rest of the soft light is the caller's to smooth.
+    const bool split = soft && pane == 0 && material.opacity >= kGlass;
+    if (!split) light += albedo * incoming.soft * (1 / kPi);
 
     const float fresnel = material.mirror > 0 ? material.mirror : material.shine * (0.15f + 0.85f * std::pow(1 - std::min(1.0f, dot(normal, view)), 4.0f));
+    float kept = 1;
     if (depth < kDeepest && fresnel > 0.02f && (material.mirror > 0 || depth == 0)) {
-      const Vec3 mirrored = radiance(start, reflected(direction * (1 / along), material.mirror > 0 ? hit.surface.normal : normal), pixel_angle * 2, depth + (material.mirror > 0 ? 1 : 2), sampler, options);
-      light = light * (1 - fresnel) + min(mirrored, {6, 6, 6}) * fresnel;
+      const Vec3 way = reflected(direction * (1 / along), material.mirror > 0 ? hit.surface.normal : normal);
+      const Vec3 mirrored = radiance(start, way, pixel_angle * 2, depth + (material.mirror > 0 ? 1 : 2), sampler, options, nullptr);
+      kept = 1 - fresnel;
+      light = light * kept + min(mirrored, {6, 6, 6}) * fresnel;
+    }
+    if (split) {
+      soft->irradiance += incoming.soft;
+      soft->albedo += albedo * (kept / kPi);
+      soft->samples += 1;
     }
     if (material.opacity >= kGlass) return gathered + passing * light;
     gathered += passing * light * material.opacity;
@@ -287,17 +311,17 @@ void expose(const std::vector<Vec3>& picture, std::vector<std::uint8_t>& rgb) {
   const std::size_t bright = levels.size() * 9 / 10;
   std::nth_element(levels.begin(), levels.begin() + static_cast<std::ptrdiff_t>(bright), levels.end());
   // The tenth brightest hundredth must not burn out because the rest is dark.
-  const float exposure = std::min(0.34f / middle, 1.6f / levels[bright]);
+  const float exposure = std::min(0.42f / middle, 1.9f / levels[bright]);
   constexpr float kWhite = 5.0f;
   rgb.resize(3 * picture.size());
   for (std::size_t i = 0; i < picture.size(); ++i) {
     const Vec3 c = picture[i] * exposure;
     const float l = std::max(1e-6f, luminance(c));
-    const float mapped = l * (1 + l / (kWhite * kWhite)) / (1 + l);
+    const float mapped = std::pow(l * (1 + l / (kWhite * kWhite)) / (1 + l), 1.15f);
     // Highlights lose colour as film does.
     const Vec3 scaled = c * (mapped / l);
     const float fade = std::clamp((mapped - 0.7f) / 0.5f, 0.0f, 1.0f);
-    const Vec3 out = lerp(scaled, {mapped, mapped, mapped}, fade) * 1.12f;
+    const Vec3 out = lerp(scaled, {mapped, mapped, mapped}, fade) * 1.15f;
     rgb[3 * i] = linear_to_srgb(out.x);
     rgb[3 * i + 1] = linear_to_srgb(out.y);
     rgb[3 * i + 2] = linear_to_srgb(out.z);
@@ -305,6 +329,38 @@ void expose(const std::vector<Vec3>& picture, std::vector<std::uint8_t>& rgb) {
 }
 
 }  // namespace
+
+void RoomTracer::add_soft_light(const PixelRays& rays, const std::vector<Hit>& hits, const std::vector<SoftLight>& soft, std::int64_t samples, std::vector<Vec3>& picture,
+                                std::int64_t side) {
+  const std::int64_t reach = std::clamp<std::int64_t>((side + 32) / 64, 1, 4);
+  const auto place = [&](std::int64_t x, std::int64_t y) {
+    const Hit& hit = hits[static_cast<std::size_t>(y * side + x)];
+    return rays.direction(static_cast<double>(x) + 0.5, static_cast<double>(y) + 0.5) * hit.distance;
+  };
+  for (std::int64_t y = 0; y < side; ++y) {
+    for (std::int64_t x = 0; x < side; ++x) {
+      const auto i = static_cast<std::size_t>(y * side + x);
+      if (soft[i].samples == 0) continue;
+      Vec3 sum = soft[i].irradiance;
+      float weight = soft[i].samples;
+      if (hits[i].met) {
+        const Vec3 here = place(x, y), normal = hits[i].surface.normal;
+        const float tolerance = 0.012f * hits[i].distance;
+        for (std::int64_t v = std::max<std::int64_t>(0, y - reach); v <= std::min(side - 1, y + reach); ++v) {
+          for (std::int64_t u = std::max<std::int64_t>(0, x - reach); u <= std::min(side - 1, x + reach); ++u) {
+            const auto j = static_cast<std::size_t>(v * side + u);
+            if (j == i || soft[j].samples == 0 || !hits[j].met || hits[j].object != hits[i].object || dot(hits[j].surface.normal, normal) < 0.9f) continue;
+            // Neighbours count while they lie in the surface's plane.
+            if (std::abs(dot(place(u, v) - here, normal)) > tolerance) continue;
+            sum += soft[j].irradiance;
+            weight += soft[j].samples;
+          }
+        }
+      }
+      picture[i] += sum * (1 / weight) * soft[i].albedo * (1 / static_cast<float>(samples));
+    }
+  }
+}
 
 Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, RandomStream stream) const {
   const std::int64_t side = options.image_side;
@@ -325,13 +381,15 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
   const auto grid = static_cast<std::int64_t>(std::max(1.0, std::round(std::sqrt(static_cast<double>(options.samples_per_pixel)))));
   const auto pixel_angle = static_cast<float>(1 / (camera.focal_length(static_cast<double>(side)) * static_cast<double>(grid)));
   std::vector<Vec3> picture(pixels);
-  Sampler sampler(stream);
+  std::vector<SoftLight> soft(pixels);
+  std::vector<Hit> hits(pixels);
+  Sampler sampler;
   for (std::int64_t y = 0; y < side; ++y) {
     for (std::int64_t x = 0; x < side; ++x) {
       const auto i = static_cast<std::size_t>(y * side + x);
       const double px = static_cast<double>(x), py = static_cast<double>(y);
       const Vec3 direction = rays.direction(px + 0.5, py + 0.5);
-      const Hit hit = trace(rays.origin(), direction);
+      const Hit hit = hits[i] = trace(rays.origin(), direction);
       if (hit.met) {
         const double scale = length(rays.camera_direction(px + 0.5, py + 0.5));
         const double z = hit.distance;
@@ -348,19 +406,20 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
         frame.semantic[i] = static_cast<std::uint8_t>(Semantic::kWindow);
         frame.instance[i] = window->instance;
       }
-      sampler.start_pixel();
+      sampler.start_pixel(px, py);
       Vec3 sum;
       for (std::int64_t sy = 0; sy < grid; ++sy) {
         for (std::int64_t sx = 0; sx < grid; ++sx) {
           const double jx = stream.uniform(), jy = stream.uniform();
           const Vec3 ray = rays.direction(px + (static_cast<double>(sx) + jx) / static_cast<double>(grid), py + (static_cast<double>(sy) + jy) / static_cast<double>(grid));
           // One glaring sample must not outshine its pixel's others.
-          sum += min(radiance(rays.origin(), ray, pixel_angle, 0, sampler, options), {12, 12, 12});
+          sum += min(radiance(rays.origin(), ray, pixel_angle, 0, sampler, options, &soft[i]), {12, 12, 12});
         }
       }
       picture[i] = sum * (1 / static_cast<float>(grid * grid));
     }
   }
+  add_soft_light(rays, hits, soft, grid * grid, picture, side);
   expose(picture, frame.rgb);
   return frame;
 }

@@ -17,6 +17,22 @@ struct Hit {
   Surface surface;  ///< normals in the room's frame, towards where the ray came from
 };
 
+/// Directions of a camera's pixels.
+class PixelRays {
+ public:
+  PixelRays(const Camera& camera, std::int64_t side);
+  /// Direction through (x, y) in pixels (pixel i covers [i, i + 1)), with unit length along the optical axis.
+  Vec3 direction(double x, double y) const;
+  /// The same in the camera's frame.
+  Vec3 camera_direction(double x, double y) const;
+  Vec3 to_camera(Vec3 v) const;
+  Vec3 origin() const { return origin_; }
+
+ private:
+  double focal_, centre_;
+  Vec3 right_, down_, forward_, origin_;
+};
+
 /// A room ready for tracing; built once, read by many threads.
 class RoomTracer {
  public:
@@ -35,32 +51,21 @@ class RoomTracer {
 
  private:
   struct Sampler;
+  struct SoftLight;
+  struct Incoming;
   Hit intersect(Vec3 origin, Vec3 direction, bool glass, float nearest) const;
   bool blocked(Vec3 origin, Vec3 direction, float distance) const;
-  Vec3 radiance(Vec3 origin, Vec3 direction, float pixel_angle, int depth, Sampler& sampler, const SceneOptions& options) const;
-  Vec3 direct(Vec3 point, Vec3 normal, Vec3 view, const Material& material, Sampler& sampler, const SceneOptions& options, Vec3& highlight) const;
+  Vec3 radiance(Vec3 origin, Vec3 direction, float pixel_angle, int depth, Sampler& sampler, const SceneOptions& options, SoftLight* soft) const;
+  Incoming direct(Vec3 point, Vec3 normal, Vec3 view, const Material& material, Sampler& sampler, const SceneOptions& options) const;
   float openness(Vec3 point, Vec3 normal, Sampler& sampler, std::int64_t samples) const;
   Vec3 outside(Vec3 direction) const;
+  /// Smooths the soft light over each surface and adds it to the picture.
+  static void add_soft_light(const PixelRays& rays, const std::vector<Hit>& hits, const std::vector<SoftLight>& soft, std::int64_t samples, std::vector<Vec3>& picture,
+                             std::int64_t side);
   const Opening* window_through(Vec3 origin, Vec3 direction) const;
 
   const Room& room_;
   RTCSceneTy* scene_ = nullptr;
-};
-
-/// Directions of a camera's pixels.
-class PixelRays {
- public:
-  PixelRays(const Camera& camera, std::int64_t side);
-  /// Direction through (x, y) in pixels (pixel i covers [i, i + 1)), with unit length along the optical axis.
-  Vec3 direction(double x, double y) const;
-  /// The same in the camera's frame.
-  Vec3 camera_direction(double x, double y) const;
-  Vec3 to_camera(Vec3 v) const;
-  Vec3 origin() const { return origin_; }
-
- private:
-  double focal_, centre_;
-  Vec3 right_, down_, forward_, origin_;
 };
 
 }  // namespace affinis::scenes

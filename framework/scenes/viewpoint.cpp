@@ -26,7 +26,7 @@ bool in_the_way(const Room& room, Vec3 p) {
 
 /// How good a view is: what a coarse grid of rays sees; nothing when it is not fit to be seen.
 std::optional<double> score(const RoomTracer& tracer, const Camera& camera) {
-  constexpr int kGrid = 14;
+  constexpr int kGrid = 12;
   const PixelRays rays(camera, kGrid);
   int furniture = 0, near = 0, outside = 0, bare = 0;
   std::set<std::uint16_t> things;
@@ -111,7 +111,7 @@ std::vector<Camera> choose_views(const RoomTracer& tracer, std::int64_t count, R
     return look_at(location, target, stream.uniform(kLeastFov, kGreatestFov));
   };
   for (std::int64_t v = 0; v < count; ++v) {
-    constexpr int kCandidates = 14;
+    constexpr int kCandidates = 20;
     std::optional<Camera> best;
     double best_score = -1e9;
     for (int i = 0; i < 4 * kCandidates; ++i) {
