@@ -1,0 +1,53 @@
+#include "framework/task/check.h"
+
+#include <gtest/gtest.h>
+
+#include "framework/core/error.h"
+#include "tests/framework/task/toy_task.h"
+
+namespace affinis::task {
+namespace {
+
+using testing::red_samples;
+using testing::ToyTask;
+
+TEST(CheckTask, ASoundTaskPassesEverything) {
+  const std::vector<CheckResult> results = check_task(ToyTask(), red_samples(4));
+  EXPECT_EQ(results.size(), 15U);
+  for (const CheckResult& each : results) {
+    EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
+    EXPECT_FALSE(each.sentence.empty());
+  }
+}
+
+TEST(CheckTask, SamplesWithoutLabelsAreFine) {
+  for (const CheckResult& each : check_task(ToyTask(), red_samples(3, true))) {
+    // The last check learns by heart, which one missing label does not hinder either.
+    EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
+  }
+}
+
+class FlawTest : public ::testing::TestWithParam<std::pair<ToyTask::Flaw, const char*>> {};
+
+TEST_P(FlawTest, IsFoundByItsCheck) {
+  const auto& [flaw, wanted] = GetParam();
+  bool found = false;
+  for (const CheckResult& each : check_task(ToyTask(flaw), red_samples(4))) found |= each.name == wanted && !each.passed;
+  EXPECT_TRUE(found) << wanted;
+}
+
+INSTANTIATE_TEST_SUITE_P(CheckTask, FlawTest,
+                         ::testing::Values(std::pair{ToyTask::Flaw::kThrows, "shapes of examples"},
+                                           std::pair{ToyTask::Flaw::kShape, "shape of predictions"},
+                                           std::pair{ToyTask::Flaw::kNaN, "finite examples"},
+                                           std::pair{ToyTask::Flaw::kNoise, "determinism"}, std::pair{ToyTask::Flaw::kMask, "mask"},
+                                           std::pair{ToyTask::Flaw::kDetached, "gradient"},
+                                           std::pair{ToyTask::Flaw::kDetached, "finite differences"},
+                                           std::pair{ToyTask::Flaw::kDetached, "overfit"},
+                                           std::pair{ToyTask::Flaw::kMixesImages, "images apart"},
+                                           std::pair{ToyTask::Flaw::kOtherLoss, "loss"}, std::pair{ToyTask::Flaw::kMetrics, "metrics"}));
+
+TEST(CheckTask, WithoutSamplesThereIsNothingToCheck) { EXPECT_THROW(check_task(ToyTask(), {}), Error); }
+
+}  // namespace
+}  // namespace affinis::task

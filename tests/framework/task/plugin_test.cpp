@@ -1,0 +1,98 @@
+#include "framework/task/plugin.h"
+
+#include <cstdlib>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/task/check.h"
+#include "tests/framework/task/toy_task.h"
+
+namespace affinis::task {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+const std::filesystem::path kFixtures = std::filesystem::path(AFFINIS_BINARY_DIR) / "tests" / "plugins";
+const std::filesystem::path kExamples = std::filesystem::path(AFFINIS_BINARY_DIR) / "plugins";
+
+/// What loading says; empty when it works.
+std::string refusal(const std::filesystem::path& library, TaskRegistry& registry) {
+  try {
+    load_plugin(library, registry);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kUsage);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Plugin, RefusalsNameTheFileAndTheCause) {
+  TaskRegistry registry("task");
+  EXPECT_THAT(refusal(kFixtures / "libmissing.so", registry), AllOf(HasSubstr("libmissing.so"), HasSubstr("cannot load")));
+  EXPECT_THAT(refusal(kFixtures / "libno_entry_point.so", registry), AllOf(HasSubstr("libno_entry_point.so"), HasSubstr("affinis_plugin")));
+  EXPECT_THAT(refusal(kFixtures / "libnull_description.so", registry), HasSubstr("libnull_description.so"));
+  EXPECT_THAT(refusal(kFixtures / "libwrong_abi.so", registry),
+              AllOf(HasSubstr("libwrong_abi.so"), HasSubstr("ABI 4711"), HasSubstr("ABI " + std::to_string(kPluginAbi))));
+  EXPECT_THAT(refusal(kFixtures / "libother_torch.so", registry),
+              AllOf(HasSubstr("libother_torch.so"), HasSubstr("1.13.1"), HasSubstr(TORCH_VERSION)));
+  EXPECT_THAT(refusal(kFixtures / "libno_register_function.so", registry), HasSubstr("libno_register_function.so"));
+  EXPECT_TRUE(registry.names().empty());
+}
+
+TEST(Plugin, AFileThatIsNoLibraryIsRefused) {
+  const TemporaryFolder folder;
+  const std::filesystem::path path = folder.path() / "libtext.so";
+  std::ofstream(path) << "not a library";
+  TaskRegistry registry("task");
+  EXPECT_THAT(refusal(path, registry), HasSubstr("libtext.so"));
+}
+
+TEST(Plugin, WhatWasHalfRegisteredIsTakenOutAgain) {
+  TaskRegistry registry("task");
+  register_task(registry, {{.name = "taken"}, [](const TaskContext&) { return std::make_shared<const testing::ToyTask>(); }});
+  EXPECT_THAT(refusal(kFixtures / "libhalf_registered.so", registry), AllOf(HasSubstr("libhalf_registered.so"), HasSubstr("'taken'")));
+  EXPECT_EQ(registry.names(), std::vector<std::string>{"taken"});
+  EXPECT_EQ(registry.find("first_alias"), nullptr);
+}
+
+TEST(Plugin, TheWorkedExampleIsATaskLikeAnyOther) {
+  TaskRegistry registry("task");
+  ASSERT_EQ(refusal(kExamples / "libfree_floor.so", registry), "");
+  EXPECT_THAT(refusal(kExamples / "libfree_floor.so", registry), HasSubstr("already taken"));
+  ASSERT_NE(registry.find("free_floor"), nullptr);
+
+  TaskContext context;
+  EXPECT_THROW(registry.get("free_floor")->make(context), Error);
+  context.vocabularies["semantic"] = {"uncertain", "wall", "floor"};
+  const std::shared_ptr<const Task> task = registry.get("free_floor")->make(context);
+
+  std::vector<data::Sample> samples = testing::red_samples(4);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    data::FieldValue labels = data::make_field_value(data::field_spec("semantic"), 64);
+    const auto values = labels.as<std::uint8_t>();
+    for (std::size_t pixel = 0; pixel < values.size(); ++pixel) values[pixel] = pixel < 512 * (i + 1) ? 2 : 1;
+    samples[i].fields.emplace("semantic", std::move(labels));
+  }
+  RandomStream stream(1, "example");
+  EXPECT_FLOAT_EQ(task->example({&samples[1], 1}, stream).target.item<float>(), 0.25F);
+  for (const CheckResult& check : check_task(*task, samples)) EXPECT_TRUE(check.passed) << check.name << ": " << check.sentence;
+}
+
+TEST(Plugin, FoldersComeFromTheEnvironment) {
+  TaskRegistry registry("task");
+  setenv("AFFINIS_PLUGIN_PATH", kExamples.c_str(), 1);
+  load_plugins_from_environment(registry);
+  EXPECT_EQ(registry.names(), std::vector<std::string>{"free_floor"});
+  setenv("AFFINIS_PLUGIN_PATH", "no/such/folder", 1);
+  EXPECT_THROW(load_plugins_from_environment(registry), Error);
+  unsetenv("AFFINIS_PLUGIN_PATH");
+  load_plugins_from_environment(registry);
+}
+
+}  // namespace
+}  // namespace affinis::task
