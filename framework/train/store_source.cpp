@@ -79,14 +79,9 @@ class StoreSource : public BatchSource {
         tasks_(std::move(tasks)),
         options_(with_task_fields(std::move(options), tasks_)),
         partners_(*store_, options_.subset, tasks_),
-        loader_(*store_, options_, [this](const data::Sample& sample, RandomStream& stream) { return derive(sample, stream); }) {
-    AFFINIS_CHECK(options_.batch_size >= 1, ErrorCode::kUsage, "batch_size is {}; it must be at least 1", options_.batch_size);
-  }
+        loader_(*store_, options_, [this](const data::Sample& sample, RandomStream& stream) { return derive(sample, stream); }) {}
 
-  std::int64_t batches_per_epoch() const override {
-    const std::int64_t samples = options_.subset.empty() ? store_->size() : static_cast<std::int64_t>(options_.subset.size());
-    return (samples + (options_.drop_last ? 0 : options_.batch_size - 1)) / options_.batch_size;
-  }
+  std::int64_t batches_per_epoch() const override { return data::batch_count(options_, store_->size()); }
 
   void start(std::int64_t epoch, std::int64_t first_batch) override { loader_.start(epoch, first_batch); }
 

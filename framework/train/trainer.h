@@ -23,7 +23,7 @@ struct TrainerOptions {
   double weight_decay = 2e-6;  ///< L2, added to the gradient (as the original's)
   double momentum = 0.9;       ///< sgd only
   std::string schedule = "constant";  ///< constant, step, cosine
-  std::vector<double> decay_at;       ///< step: shares of the whole training at which the rate is multiplied by decay_factor
+  std::vector<double> decay_at = {};  ///< step: shares of the whole training at which the rate is multiplied by decay_factor
   double decay_factor = 0.1;
   double warmup = 0;          ///< share of the training during which the rate rises linearly from 0
   double clip_norm = 0;       ///< gradient norm is clipped to this; 0: never
