@@ -22,6 +22,7 @@ constexpr int kRootIterations = 60;
 constexpr int kRootRounds = 20;
 constexpr int kNodeIterations = 10;
 constexpr int kNodeRounds = 3;
+constexpr double kLeastScale = 0.02;
 
 using Clock = std::chrono::steady_clock;
 
@@ -50,7 +51,7 @@ class Search {
     std::vector<std::int32_t> edges(instance_.edges());
     std::iota(edges.begin(), edges.end(), 0);
     root.edges = std::make_shared<const std::vector<std::int32_t>>(std::move(edges));
-    root.multipliers = std::make_shared<const std::vector<double>>(instance_.pairs(), 0.0);
+    root.multipliers = std::make_shared<const std::vector<double>>(first_multipliers());
     root.bound = std::numeric_limits<double>::infinity();
     open_.push_back(std::move(root));
     while (!open_.empty()) {
@@ -73,6 +74,32 @@ class Search {
 
  private:
   double cutoff() const { return value_ + 1e-10 * (std::abs(value_) + largest_); }
+
+  /// Multipliers that charge each source what it brings the targets beyond what the incumbent would give them without their edge: with
+  /// price m_t of a target, (v_e - m_t) / |e| at most, so that no edge of t is worth more than m_t afterwards.
+  std::vector<double> first_multipliers() const {
+    std::vector<double> multipliers(instance_.pairs(), 0.0);
+    std::vector<char> selected = incumbent_;
+    for (std::size_t t = 0; t < instance_.targets(); ++t) {
+      const std::size_t chosen = best_edge(instance_, selected, t);
+      double price = instance_.value[instance_.target_begin[t + 1] - 1];
+      for (std::size_t u = instance_.use_begin[chosen]; u < instance_.use_begin[chosen + 1]; ++u) {
+        char& flag = selected[static_cast<std::size_t>(instance_.use_source[u])];
+        flag = 0;
+        const std::size_t second = best_edge(instance_, selected, t);
+        flag = 1;
+        if (second < instance_.edges()) price = std::max(price, instance_.value[second]);
+      }
+      for (std::size_t e = instance_.target_begin[t]; e < instance_.target_begin[t + 1]; ++e) {
+        const std::size_t uses = instance_.use_begin[e + 1] - instance_.use_begin[e];
+        for (std::size_t u = instance_.use_begin[e]; u < instance_.use_begin[e + 1]; ++u) {
+          double& multiplier = multipliers[static_cast<std::size_t>(instance_.use_pair[u])];
+          multiplier = std::max(multiplier, (instance_.value[e] - price) / static_cast<double>(uses));
+        }
+      }
+    }
+    return multipliers;
+  }
 
   void improve(const std::vector<char>& selected) {
     std::vector<char> better = selected;
@@ -105,6 +132,7 @@ class Search {
     for (int round = 0; round < (root ? kRootRounds : kNodeRounds); ++round) {
       if (!relaxation_.load(node.decisions, edges)) return;
       const double before = best;
+      if (scale <= kLeastScale) scale = 1.0;
       best = std::numeric_limits<double>::infinity();
       for (int i = 0; i < (root ? kRootIterations : kNodeIterations); ++i) {
         relaxation_.evaluate(multipliers);
@@ -121,7 +149,7 @@ class Search {
         }
         total += 1;
         if (stale >= (root ? 15 : 6)) {
-          scale = std::max(scale * 0.6, 1e-3);
+          scale = std::max(scale * 0.6, kLeastScale);
           stale = 0;
         }
         if (!relaxation_.step(multipliers, value_, scale)) break;
