@@ -11,6 +11,7 @@ using detail::Activation;
 using detail::Convolution;
 using detail::DoublingConvolution;
 using detail::Norm;
+using detail::OutputConvolution;
 
 /// One row of a decoder's table.
 struct Row {
@@ -60,19 +61,19 @@ struct DecoderImpl : torch::nn::Module {
       layers.push_back(register_module("layer" + std::to_string(i + 2), DecoderLayer(in, out, rows[i].doubles)));
       in = out;
     }
-    output = register_module("output", Convolution(in, output_channels, output_kernel, 1, true));
+    output = register_module("output", OutputConvolution(in, output_channels, output_kernel));
   }
 
   torch::Tensor forward(const torch::Tensor& representation) {
     torch::Tensor x = representation.contiguous(at::MemoryFormat::ChannelsLast);
     for (DecoderLayer& layer : layers) x = layer(x);
-    x = output(x).contiguous();
+    x = output(x);
     return tanh ? x.tanh() : x;
   }
 
   bool tanh;
   std::vector<DecoderLayer> layers;
-  Convolution output{nullptr};
+  OutputConvolution output{nullptr};
 };
 
 void check(std::int64_t input_channels, std::int64_t output_channels, std::int64_t width) {

@@ -1,17 +1,188 @@
 #include "framework/nn/detail/layers.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/zeros.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "framework/nn/detail/kernels.h"
 
 namespace affinis::nn::detail {
+namespace {
+
+constexpr double kMomentum = 0.1;
+constexpr double kEpsilon = 1e-5;
+constexpr std::int64_t kMostNarrowOutputs = 4;
+
+float slope_of(Activation activation) {
+  switch (activation) {
+    case Activation::kNone: return 1.0F;
+    case Activation::kRelu: return 0.0F;
+    case Activation::kLeakyRelu: return 0.2F;
+  }
+  return 1.0F;
+}
+
+/// Whether the loops of kernels.h can take this tensor: float32 on the CPU, rows of channels without gaps.
+bool suits_kernels(const torch::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.numel() > 0 &&
+         (tensor.dim() == 2 ? tensor.is_contiguous() : tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast));
+}
+
+torch::Tensor as_rows(const torch::Tensor& tensor) {
+  return tensor.dim() == 4 ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor.contiguous();
+}
+
+bool wants_gradient(std::initializer_list<torch::Tensor> tensors) {
+  return at::GradMode::is_enabled() &&
+         std::any_of(tensors.begin(), tensors.end(), [](const torch::Tensor& each) { return each.defined() && each.requires_grad(); });
+}
+
+void refuse_second_derivatives() {
+  AFFINIS_CHECK(!at::GradMode::is_enabled(), ErrorCode::kUsage,
+                "second derivatives through a network are not available on the CPU; take first derivatives only (create_graph = false)");
+}
+
+/// scale and offset of y = x * scale + offset, [2, C].
+torch::Tensor affine_of(const torch::Tensor& weight, const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& variance) {
+  const torch::Tensor result = at::empty({2, weight.size(0)}, weight.options().requires_grad(false));
+  const auto *w = weight.const_data_ptr<float>(), *b = bias.const_data_ptr<float>(), *m = mean.const_data_ptr<float>(),
+             *v = variance.const_data_ptr<float>();
+  auto* scale = result.mutable_data_ptr<float>();
+  auto* offset = scale + weight.size(0);
+  for (std::int64_t c = 0; c < weight.size(0); ++c) {
+    scale[c] = static_cast<float>(static_cast<double>(w[c]) / std::sqrt(static_cast<double>(v[c]) + kEpsilon));
+    offset[c] = b[c] - m[c] * scale[c];
+  }
+  return result;
+}
+
+torch::Tensor run_affine(const torch::Tensor& input, const torch::Tensor& residual, const torch::Tensor& affine, double slope) {
+  torch::Tensor output = at::empty_like(input);
+  const std::int64_t channels = input.size(1);
+  const float* scale = affine.const_data_ptr<float>();
+  scale_and_activate(input.const_data_ptr<float>(), residual.defined() ? residual.const_data_ptr<float>() : nullptr,
+                     input.numel() / channels, channels, scale, scale + channels, static_cast<float>(slope),
+                     output.mutable_data_ptr<float>());
+  return output;
+}
+
+/// Normalisation by the batch's own statistics, sum with a residual and activation, in one node of the graph.
+class FusedNorm : public torch::autograd::Function<FusedNorm> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input,
+                               const std::optional<torch::Tensor>& residual, const torch::Tensor& weight, const torch::Tensor& bias, const torch::Tensor& mean,
+                               const torch::Tensor& variance, double slope) {
+    const torch::Tensor affine = affine_of(weight, bias, mean, variance);
+    torch::Tensor output = run_affine(input, residual.value_or(torch::Tensor()), affine, slope);
+    context->save_for_backward({input, weight, mean, variance, affine, residual ? output : torch::Tensor()});
+    context->saved_data["slope"] = slope;
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1], &mean = saved[2], &variance = saved[3], &affine = saved[4],
+                        &output = saved[5];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    const std::int64_t channels = input.size(1);
+    const float* scale = affine.const_data_ptr<float>();
+    NormBackward pass{input.const_data_ptr<float>(),
+                      gradient.const_data_ptr<float>(),
+                      input.numel() / channels,
+                      channels,
+                      scale,
+                      scale + channels,
+                      mean.const_data_ptr<float>(),
+                      static_cast<float>(context->saved_data["slope"].toDouble())};
+    std::vector<double> sum(static_cast<std::size_t>(channels));
+    std::vector<double> products(sum.size());
+    torch::Tensor residual_gradient;
+    if (output.defined()) {
+      residual_gradient = at::empty_like(input);
+      residual_gradient_sums(pass, output.const_data_ptr<float>(), residual_gradient.mutable_data_ptr<float>(), sum.data(),
+                             products.data());
+      pass.gradient = residual_gradient.const_data_ptr<float>();
+    } else {
+      norm_gradient_sums(pass, sum.data(), products.data());
+    }
+
+    torch::Tensor weight_gradient = at::empty_like(weight);
+    torch::Tensor bias_gradient = at::empty_like(weight);
+    std::vector<float> input_slope(sum.size());
+    std::vector<float> shift(sum.size());
+    for (std::size_t c = 0; c < sum.size(); ++c) {
+      const double rows = static_cast<double>(pass.rows);
+      const double inverse = 1.0 / std::sqrt(static_cast<double>(variance.const_data_ptr<float>()[c]) + kEpsilon);
+      weight_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse);
+      bias_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(sum[c]);
+      const double own_scale = static_cast<double>(scale[c]);
+      input_slope[c] = static_cast<float>(-own_scale * inverse * inverse * products[c] / rows);
+      shift[c] = static_cast<float>(-own_scale * sum[c] / rows);
+    }
+    torch::Tensor input_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = at::empty_like(input);
+      norm_input_gradient(pass, input_slope.data(), shift.data(), !output.defined(), input_gradient.mutable_data_ptr<float>());
+    }
+    return {input_gradient, residual_gradient, weight_gradient, bias_gradient, {}, {}, {}};
+  }
+};
+
+/// A 3x3 convolution to few channels.
+class FewOutputs : public torch::autograd::Function<FewOutputs> {
+ public:
+  static NarrowConvolution shape_of(const torch::Tensor& input, const torch::Tensor& weight) {
+    return {input.size(0), input.size(2), input.size(3), input.size(1), weight.size(0)};
+  }
+
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
+                               const torch::Tensor& bias) {
+    context->save_for_backward({input, weight});
+    torch::Tensor output = at::empty({input.size(0), weight.size(0), input.size(2), input.size(3)}, input.options());
+    narrow_forward(shape_of(input, weight), input.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                   bias.const_data_ptr<float>(), output.mutable_data_ptr<float>());
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1];
+    const torch::Tensor gradient = gradients[0].contiguous();
+    const NarrowConvolution shape = shape_of(input, weight);
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    torch::Tensor bias_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = at::empty_like(input);
+      narrow_input_gradient(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                            input_gradient.mutable_data_ptr<float>());
+    }
+    if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
+      weight_gradient = at::empty_like(weight);
+      bias_gradient = at::empty({weight.size(0)}, weight.options().requires_grad(false));
+      narrow_weight_gradient(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
+                             weight_gradient.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr<float>());
+    }
+    return {input_gradient, weight_gradient, bias_gradient};
+  }
+};
+
+}  // namespace
 
 ConvolutionImpl::ConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride_, bool with_bias)
     : stride(stride_), weight(register_parameter("weight", at::zeros({out, in, kernel, kernel}))) {
@@ -42,15 +213,48 @@ NormImpl::NormImpl(std::int64_t channels, Activation activation_)
       running_var(register_buffer("running_var", at::ones({channels}))),
       num_batches_tracked(register_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
 
-torch::Tensor NormImpl::forward(const torch::Tensor& input) {
-  constexpr double kMomentum = 0.1;
-  constexpr double kEpsilon = 1e-5;
+torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Tensor& residual) {
+  AFFINIS_CHECK(input.dim() >= 2 && input.size(1) == weight.size(0), ErrorCode::kData,
+                "a normalisation of {} channels was given shape {}", weight.size(0), c10::str(input.sizes()));
+  const std::int64_t rows = input.numel() / input.size(1);
+  AFFINIS_CHECK(!is_training() || rows > 1, ErrorCode::kData,
+                "BatchNorm needs more than one value a channel in training, and the batch of shape {} has {}; use larger batches",
+                c10::str(input.sizes()), rows);
   if (is_training()) num_batches_tracked.add_(1);
+
+  const bool learns = wants_gradient({input, residual, weight, bias});
+  if (suits_kernels(input) && suits_kernels(weight.unsqueeze(0)) && (is_training() || !learns)) {
+    const torch::Tensor other = residual.defined() ? as_rows(residual) : residual;
+    const double slope = static_cast<double>(slope_of(activation));
+    if (!is_training()) return run_affine(input, other, affine_of(weight, bias, running_mean, running_var), slope);
+
+    const torch::Tensor mean = at::empty({weight.size(0)}, running_mean.options());
+    const torch::Tensor variance = at::empty_like(mean);
+    channel_moments(input.const_data_ptr<float>(), rows, input.size(1), mean.mutable_data_ptr<float>(),
+                    variance.mutable_data_ptr<float>());
+    const double unbiased = static_cast<double>(rows) / static_cast<double>(rows - 1);
+    running_mean.mul_(1 - kMomentum).add_(mean, kMomentum);
+    running_var.mul_(1 - kMomentum).add_(variance, kMomentum * unbiased);
+    return FusedNorm::apply(input, other.defined() ? std::optional<torch::Tensor>(other) : std::nullopt, weight, bias, mean, variance,
+                            slope);
+  }
+
   torch::Tensor output =
       at::batch_norm(input, weight, bias, running_mean, running_var, is_training(), kMomentum, kEpsilon, true);
+  if (residual.defined()) output.add_(residual);
   if (activation == Activation::kRelu) at::relu_(output);
-  if (activation == Activation::kLeakyRelu) at::leaky_relu_(output, 0.2);
+  if (activation == Activation::kLeakyRelu) at::leaky_relu_(output, slope_of(activation));
   return output;
+}
+
+OutputConvolutionImpl::OutputConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t kernel)
+    : weight(register_parameter("weight", at::zeros({out, in, kernel, kernel}))),
+      bias(register_parameter("bias", at::zeros({out}))) {}
+
+torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
+  const bool narrow = weight.size(0) <= kMostNarrowOutputs && weight.size(2) == 3 && input.size(1) == weight.size(1);
+  if (narrow && suits_kernels(input) && suits_kernels(weight)) return FewOutputs::apply(input, weight, bias);
+  return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }
 
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias, InitialRule rule_)

@@ -27,7 +27,7 @@ struct BottleneckImpl : torch::nn::Module {
         conv2(register_module("conv2", Convolution(width, width, 3, stride))),
         bn2(register_module("bn2", Norm(width, Activation::kRelu))),
         conv3(register_module("conv3", Convolution(width, width * kExpansion, 1))),
-        bn3(register_module("bn3", Norm(width * kExpansion))) {
+        bn3(register_module("bn3", Norm(width * kExpansion, Activation::kRelu))) {
     if (in != width * kExpansion) {
       downsample = register_module("downsample", torch::nn::Sequential(Convolution(in, width * kExpansion, 1, stride),
                                                                        Norm(width * kExpansion)));
@@ -35,8 +35,7 @@ struct BottleneckImpl : torch::nn::Module {
   }
 
   torch::Tensor forward(const torch::Tensor& input) {
-    const torch::Tensor residual = bn3(conv3(bn2(conv2(bn1(conv1(input))))));
-    return at::relu_(residual.add_(shortcut(input)));
+    return bn3->forward_with(conv3(bn2(conv2(bn1(conv1(input))))), shortcut(input));
   }
 
   /// Projected where the channels change, else the input, thinned out by the stride as a 1x1 max pool does.
