@@ -35,7 +35,9 @@ constexpr std::chrono::seconds kStopPatience{8};
 constexpr std::chrono::seconds kEndPatience{2};
 constexpr int kStartAttempts = 3;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
 std::string log_name(const std::string& device) {
   std::string name = device;
@@ -60,13 +62,16 @@ struct Slot {
 
 /// Whether the same job may well succeed when it is done once more.
 bool may_pass_later(const std::string& code, bool foreign) {
-  return foreign || code == error_code_name(ErrorCode::kIo) || code == error_code_name(ErrorCode::kDevice);
+  return foreign || code == error_code_name(ErrorCode::kIo) ||
+         code == error_code_name(ErrorCode::kDevice);
 }
 
 /// Events go to the caller's logger and to the run's log.jsonl.
 class RunLog {
  public:
-  RunLog(const fs::path& folder, Logger& logger) : logger_(logger) { file_.add_sink(make_jsonl_sink(folder / "log.jsonl")); }
+  RunLog(const fs::path& folder, Logger& logger) : logger_(logger) {
+    file_.add_sink(make_jsonl_sink(folder / "log.jsonl"));
+  }
   void event(LogLevel level, const std::string& message, const nlohmann::json& fields = nullptr) {
     logger_.event(level, message, fields);
     file_.event(level, message, fields);
@@ -79,8 +84,9 @@ class RunLog {
 
 class Coordinator {
  public:
-  Coordinator(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder, const RunOptions& options,
-              const std::vector<std::string>& worker_command, Logger& logger)
+  Coordinator(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
+              const RunOptions& options, const std::vector<std::string>& worker_command,
+              Logger& logger)
       : graph_(graph),
         folder_(folder),
         options_(options),
@@ -101,25 +107,29 @@ class Coordinator {
   }
 
   RunSummary run() {
-    log_.event(LogLevel::kInfo, fmt::format("{} jobs, {} of them done before", graph_.jobs().size(), finished_.size()));
+    log_.event(LogLevel::kInfo, fmt::format("{} jobs, {} of them done before", graph_.jobs().size(),
+                                            finished_.size()));
     Progress progress(logger_, "run", total_weight(), done_weight());
     try {
       while (!schedule_->is_over()) {
         if (signals_.count() > 0) {
-          fail(ErrorCode::kCancelled, "the run in {} was stopped ({}): the same command goes on from there", folder_.string(), tally());
+          fail(ErrorCode::kCancelled,
+               "the run in {} was stopped ({}): the same command goes on from there",
+               folder_.string(), tally());
         }
         dispatch();
         listen(kPollInterval);
         publish(false);
         progress.set(done_weight(), note());
       }
-    } catch (const Error&) {
+    } catch (...) {
       stop_workers();
       throw;
     }
     end_workers();
     publish(true);
-    log_.event(summary_.complete() ? LogLevel::kInfo : LogLevel::kWarning, "the run has ended: " + tally());
+    log_.event(summary_.complete() ? LogLevel::kInfo : LogLevel::kWarning,
+               "the run has ended: " + tally());
     summary_.seconds = seconds_since(start_);
     return std::move(summary_);
   }
@@ -132,8 +142,10 @@ class Coordinator {
     for (const Job& job : graph_.jobs()) {
       const std::string name = job_folder_name(job, identities_.at(job.name));
       const auto [other, fresh] = owner.emplace(name, job.name);
-      AFFINIS_CHECK(fresh, ErrorCode::kConfig, "the jobs '{}' and '{}' would write to the same folder {}: give one another name",
-                    other->second, job.name, name);
+      AFFINIS_CHECK(
+          fresh, ErrorCode::kConfig,
+          "the jobs '{}' and '{}' would write to the same folder {}: give one another name",
+          other->second, job.name, name);
       folders_[job.name] = name;
     }
   }
@@ -141,9 +153,11 @@ class Coordinator {
   void find_finished() {
     for (const Job& job : graph_.jobs()) {
       std::string set_aside;
-      if (const auto result = finished_result(folder_ / folders_.at(job.name), identities_.at(job.name), &set_aside)) {
+      if (const auto result = finished_result(folder_ / folders_.at(job.name),
+                                              identities_.at(job.name), &set_aside)) {
         finished_.insert(job.name);
-        summary_.jobs[job.name] = {JobOutcome::State::kReused, folder_ / folders_.at(job.name), result->seconds, {}};
+        summary_.jobs[job.name] = {
+            JobOutcome::State::kReused, folder_ / folders_.at(job.name), result->seconds, {}};
         index_->done(*result, folders_.at(job.name), job.cost);
       }
       if (!set_aside.empty()) log_.event(LogLevel::kWarning, set_aside);
@@ -178,31 +192,36 @@ class Coordinator {
   }
 
   void hand_over(Slot& slot, const Job& job) {
-    RunMessage message{job, identities_.at(job.name), folders_.at(job.name), {}, options_.worker_memory_gib};
+    RunMessage message{
+        job, identities_.at(job.name), folders_.at(job.name), {}, options_.worker_memory_gib};
     for (const std::string& input : job.inputs) message.inputs[input] = folders_.at(input);
     slot.running = RunningJob{.name = job.name, .device = slot.device, .note = {}};
     changed_ = true;
-    log_.event(LogLevel::kDebug, "starts " + job.name, {{"job", job.name}, {"device", slot.device}});
+    log_.event(LogLevel::kDebug, "starts " + job.name,
+               {{"job", job.name}, {"device", slot.device}});
     // A worker that died meanwhile is noticed by listen(), with how it ended.
     slot.worker->send(to_json(message));
   }
 
   void start_workers() {
-    auto starting = static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_starting(); }));
+    auto starting = static_cast<std::size_t>(std::count_if(
+        slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_starting(); }));
     bool all_given_up = true;
     for (Slot& slot : slots_) {
       if (!slot.worker && !slot.is_given_up() && starting < schedule_->ready()) {
-        slot.worker = std::make_unique<WorkerProcess>(WorkerStart{.command = command_,
-                                                                  .device = slot.device,
-                                                                  .threads = options_.threads_per_worker,
-                                                                  .log = folder_ / log_name(slot.device),
-                                                                  .lock_descriptor = lock_.descriptor()});
+        slot.worker =
+            std::make_unique<WorkerProcess>(WorkerStart{.command = command_,
+                                                        .device = slot.device,
+                                                        .threads = options_.threads_per_worker,
+                                                        .log = folder_ / log_name(slot.device),
+                                                        .lock_descriptor = lock_.descriptor()});
         slot.ready = false;
         ++starting;
       }
       all_given_up = all_given_up && slot.is_given_up();
     }
-    AFFINIS_CHECK(!all_given_up, ErrorCode::kDevice, "no worker starts: the last one, for {}, {}; see {}", slots_.back().device,
+    AFFINIS_CHECK(!all_given_up, ErrorCode::kDevice,
+                  "no worker starts: the last one, for {}, {}; see {}", slots_.back().device,
                   last_failed_start_, (folder_ / log_name(slots_.back().device)).string());
   }
 
@@ -267,21 +286,25 @@ class Coordinator {
       changed_ = true;
     } else if (event == "log") {
       const bool is_error = message.at("level") == "error";
-      log_.event(is_error ? LogLevel::kError : LogLevel::kWarning, name + ": " + message.at("message").get<std::string>(), {{"job", name}});
+      log_.event(is_error ? LogLevel::kError : LogLevel::kWarning,
+                 name + ": " + message.at("message").get<std::string>(), {{"job", name}});
     } else if (event == "done") {
-      AFFINIS_CHECK(message.at("name") == name, ErrorCode::kFormat, "'done' for another job than {}", name);
+      AFFINIS_CHECK(message.at("name") == name, ErrorCode::kFormat,
+                    "'done' for another job than {}", name);
       const auto result = finished_result(folder_ / folders_.at(name), identities_.at(name));
       AFFINIS_CHECK(result, ErrorCode::kFormat, "'done' without a result of {}", name);
       complete(slot, *result);
     } else if (event == "failed") {
-      AFFINIS_CHECK(message.at("name") == name, ErrorCode::kFormat, "'failed' for another job than {}", name);
+      AFFINIS_CHECK(message.at("name") == name, ErrorCode::kFormat,
+                    "'failed' for another job than {}", name);
       const bool foreign = message.at("foreign").get<bool>();
       const std::string code = message.at("code").get<std::string>();
       const std::string error = message.at("error").get<std::string>();
       slot.running.reset();
       // A CUDA error, say, spoils the whole process.
       if (foreign || code == error_code_name(ErrorCode::kDevice)) discard_worker(slot);
-      attempt_failed(name, error, may_pass_later(code, foreign), code == error_code_name(ErrorCode::kIo));
+      attempt_failed(name, error, may_pass_later(code, foreign),
+                     code == error_code_name(ErrorCode::kIo));
     } else {
       fail(ErrorCode::kFormat, "there is no event '{}'", event);
     }
@@ -292,7 +315,8 @@ class Coordinator {
     changed_ = true;
     finished_.insert(result.name);
     schedule_->finish(result.name);
-    summary_.jobs[result.name] = {JobOutcome::State::kDone, folder_ / folders_.at(result.name), result.seconds, {}};
+    summary_.jobs[result.name] = {
+        JobOutcome::State::kDone, folder_ / folders_.at(result.name), result.seconds, {}};
     index_->done(result, folders_.at(result.name), graph_.job(result.name).cost);
     log_.event(LogLevel::kDebug, fmt::format("done {} in {:.2f} s", result.name, result.seconds),
                {{"job", result.name}, {"job_seconds", result.seconds}});
@@ -317,16 +341,21 @@ class Coordinator {
         return;
       }
       slot.running.reset();
-      attempt_failed(name, fmt::format("the worker on {} {} while it ran this job; what it printed is in {}", slot.device, how, log_name(slot.device)),
-                     true, false);
+      attempt_failed(
+          name,
+          fmt::format("the worker on {} {} while it ran this job; what it printed is in {}",
+                      slot.device, how, log_name(slot.device)),
+          true, false);
     } else if (was_starting && !stopping_) {
       ++slot.failed_starts;
       last_failed_start_ = how;
-      log_.event(LogLevel::kWarning, fmt::format("the worker for {} {} before it was ready; see {}", slot.device, how, log_name(slot.device)));
+      log_.event(LogLevel::kWarning, fmt::format("the worker for {} {} before it was ready; see {}",
+                                                 slot.device, how, log_name(slot.device)));
     }
   }
 
-  void attempt_failed(const std::string& name, const std::string& error, bool again, bool check_disk) {
+  void attempt_failed(const std::string& name, const std::string& error, bool again,
+                      bool check_disk) {
     changed_ = true;
     if (stopping_) {
       schedule_->retry(name);
@@ -336,19 +365,23 @@ class Coordinator {
     const std::int64_t attempts = ++attempts_[name];
     if (again && attempts <= options_.retries) {
       schedule_->retry(name);
-      log_.event(LogLevel::kWarning, fmt::format("{}: {}; trying again ({} of {})", name, error, attempts, options_.retries),
-                 {{"job", name}, {"attempt", attempts}});
+      log_.event(
+          LogLevel::kWarning,
+          fmt::format("{}: {}; trying again ({} of {})", name, error, attempts, options_.retries),
+          {{"job", name}, {"attempt", attempts}});
       return;
     }
     const std::string log = partial_folder(folders_.at(name)).string() + "/log.jsonl";
     failures_.push_back({name, error, log});
     summary_.jobs[name] = {JobOutcome::State::kFailed, {}, 0, error};
     index_->not_done(graph_.job(name), identities_.at(name), folders_.at(name), "failed", error);
-    log_.event(LogLevel::kError, fmt::format("{} failed: {}", name, error), {{"job", name}, {"log", log}});
+    log_.event(LogLevel::kError, fmt::format("{} failed: {}", name, error),
+               {{"job", name}, {"log", log}});
     for (const std::string& blocked : schedule_->give_up(name)) {
       const std::string reason = fmt::format("blocked by '{}', which failed", name);
       summary_.jobs[blocked] = {JobOutcome::State::kBlocked, {}, 0, reason};
-      index_->not_done(graph_.job(blocked), identities_.at(blocked), folders_.at(blocked), "blocked", reason);
+      index_->not_done(graph_.job(blocked), identities_.at(blocked), folders_.at(blocked),
+                       "blocked", reason);
     }
   }
 
@@ -359,7 +392,8 @@ class Coordinator {
     constexpr std::uintmax_t kLeastRoom = std::uintmax_t{64} << 20;
     std::string trouble;
     if (!ignored && space.available < kLeastRoom) {
-      trouble = fmt::format("its disk is full but for {}; free some space there", format_bytes(static_cast<double>(space.available)));
+      trouble = fmt::format("its disk is full but for {}; free some space there",
+                            format_bytes(static_cast<double>(space.available)));
     }
     try {
       // Quotas and file systems that turned read-only.
@@ -370,7 +404,8 @@ class Coordinator {
     } catch (const Error& error) {
       trouble = error.sentence();
     }
-    AFFINIS_CHECK(trouble.empty(), ErrorCode::kIo, "the run in {} has stopped ({}): {}; the same command then goes on from there",
+    AFFINIS_CHECK(trouble.empty(), ErrorCode::kIo,
+                  "the run in {} has stopped ({}): {}; the same command then goes on from there",
                   folder_.string(), tally(), trouble);
   }
 
@@ -378,8 +413,12 @@ class Coordinator {
 
   void wait_until_ended(std::chrono::seconds patience, int signals_before) {
     const auto give_up = Clock::now() + patience;
-    const auto any = [&] { return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.worker != nullptr; }); };
-    while (any() && Clock::now() < give_up && signals_.count() <= signals_before) listen(kPollInterval);
+    const auto any = [&] {
+      return std::any_of(slots_.begin(), slots_.end(),
+                         [](const Slot& slot) { return slot.worker != nullptr; });
+    };
+    while (any() && Clock::now() < give_up && signals_.count() <= signals_before)
+      listen(kPollInterval);
     for (Slot& slot : slots_) slot.worker.reset();
   }
 
@@ -451,15 +490,18 @@ class Coordinator {
     std::vector<std::string> parts;
     for (const Slot& slot : slots_) {
       if (!slot.running) continue;
-      parts.push_back(slot.running->note.empty() ? slot.running->name : fmt::format("{} ({})", slot.running->name, slot.running->note));
+      parts.push_back(slot.running->note.empty()
+                          ? slot.running->name
+                          : fmt::format("{} ({})", slot.running->name, slot.running->note));
     }
     return tally() + (parts.empty() ? "" : ": " + join(parts, ", "));
   }
 
   std::string tally() const {
     std::string text = fmt::format("{} of {} jobs done", finished_.size(), graph_.jobs().size());
-    const auto blocked = std::count_if(summary_.jobs.begin(), summary_.jobs.end(),
-                                       [](const auto& job) { return job.second.state == JobOutcome::State::kBlocked; });
+    const auto blocked = std::count_if(
+        summary_.jobs.begin(), summary_.jobs.end(),
+        [](const auto& job) { return job.second.state == JobOutcome::State::kBlocked; });
     if (!failures_.empty()) text += fmt::format(", {} failed", failures_.size());
     if (blocked > 0) text += fmt::format(", {} blocked by them", blocked);
     return text;
@@ -492,9 +534,11 @@ class Coordinator {
 
 }  // namespace
 
-RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder, const RunOptions& options,
-                     const std::vector<std::string>& worker_command, Logger& logger) {
-  AFFINIS_CHECK(!options.devices.empty(), ErrorCode::kUsage, "a run needs at least one device, such as cpu:0");
+RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
+                     const RunOptions& options, const std::vector<std::string>& worker_command,
+                     Logger& logger) {
+  AFFINIS_CHECK(!options.devices.empty(), ErrorCode::kUsage,
+                "a run needs at least one device, such as cpu:0");
   require_writable_folder(folder);
   // Workers and their log files must mean the same folder wherever this process goes.
   return Coordinator(graph, kinds, fs::absolute(folder), options, worker_command, logger).run();

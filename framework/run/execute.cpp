@@ -1,11 +1,16 @@
 #include "framework/run/execute.h"
 
+#include <cerrno>
 #include <chrono>
 #include <fstream>
+
+#include <fcntl.h>
+#include <sys/file.h>
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
+#include "framework/run/pipes.h"
 
 namespace affinis::run {
 namespace fs = std::filesystem;
@@ -58,7 +63,8 @@ class ForwardSink : public LogSink {
   void event(LogLevel level, const std::string& message, const nlohmann::json&) override {
     if (execution_.event) execution_.event(level, message);
   }
-  void progress(const std::string& what, double done, double total, const std::string& note) override {
+  void progress(const std::string& what, double done, double total,
+                const std::string& note) override {
     if (!execution_.progress) return;
     try {
       execution_.progress(done, total, note.empty() ? what : what + ", " + note);
@@ -80,18 +86,34 @@ void remove_leftovers(const fs::path& partial) {
   std::vector<fs::path> leftovers;
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial, error)) {
     const std::string name = entry.path().filename().string();
-    if (entry.is_regular_file(error) && name.starts_with('.') && name.find(".tmp-") != std::string::npos) {
+    if (entry.is_regular_file(error) && name.starts_with('.') &&
+        name.find(".tmp-") != std::string::npos) {
       leftovers.push_back(entry.path());
     }
   }
   for (const fs::path& leftover : leftovers) fs::remove(leftover, error);
 }
 
+/// Keeps two processes out of one job's folder (run_job_here beside a coordinator, two tasks of a cluster). Let go by close or death;
+/// the rename takes it along.
+Descriptor lock_folder(const fs::path& partial, const std::string& job) {
+  Descriptor folder(::open(partial.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  // File systems that cannot lock a folder go without.
+  const bool taken =
+      folder.is_open() && ::flock(folder.number(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  AFFINIS_CHECK(
+      !taken, ErrorCode::kIo,
+      "another process is at work on job '{}' in {}: wait for it, or end it and start again", job,
+      partial.string());
+  return folder;
+}
+
 void write_plainly(const fs::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::binary);
   stream << text;
   stream.close();
-  AFFINIS_CHECK(!stream.fail(), ErrorCode::kIo, "{} cannot be written: is the disk full or read-only?", path.string());
+  AFFINIS_CHECK(!stream.fail(), ErrorCode::kIo,
+                "{} cannot be written: is the disk full or read-only?", path.string());
 }
 
 }  // namespace
@@ -100,13 +122,16 @@ JobResult execute(const Execution& execution, const JobKind& kind) {
   const Job& job = execution.job;
   AtomicFolder folder(execution.folder);
   const fs::path& partial = folder.temporary();
+  const Descriptor lock = lock_folder(partial, job.name);
   remove_leftovers(partial);
   WorkClock clock(partial);
 
   Logger logger;
   logger.add_sink(make_jsonl_sink(partial / "log.jsonl"));
   logger.event(LogLevel::kInfo, "job " + job.name,
-               {{"device", execution.device}, {"threads", execution.threads}, {"identity", execution.identity}});
+               {{"device", execution.device},
+                {"threads", execution.threads},
+                {"identity", execution.identity}});
   logger.add_sink(std::make_unique<ForwardSink>(execution));
 
   JobContext context{.job = job,
@@ -131,7 +156,8 @@ JobResult execute(const Execution& execution, const JobKind& kind) {
   }
   clock.forget();
 
-  JobResult result{execution.identity, job.kind, job.name, job.spec, context.metrics, clock.seconds()};
+  JobResult result{execution.identity, job.kind,        job.name,
+                   job.spec,           context.metrics, clock.seconds()};
   // commit() syncs it with everything else in the folder.
   write_plainly(partial / "done.json", to_json(result).dump(2) + "\n");
   folder.commit();

@@ -28,11 +28,11 @@ Dependences dependences(const std::vector<Job>& jobs,
       if (from == position.end()) {
         std::vector<std::string> names;
         for (const Job& job : jobs) names.push_back(job.name);
-        fail(ErrorCode::kConfig, "job '{}' needs job '{}', which is not in the graph{}", jobs[to].name,
-             input, did_you_mean(input, names));
+        fail(ErrorCode::kConfig, "job '{}' needs job '{}', which is not in the graph{}",
+             jobs[to].name, input, did_you_mean(input, names));
       }
-      AFFINIS_CHECK(seen.insert(input).second, ErrorCode::kConfig, "job '{}' lists its input '{}' twice",
-                    jobs[to].name, input);
+      AFFINIS_CHECK(seen.insert(input).second, ErrorCode::kConfig,
+                    "job '{}' lists its input '{}' twice", jobs[to].name, input);
       boost::add_edge(from->second, to, graph);
     }
   }
@@ -44,7 +44,8 @@ Dependences dependences(const std::vector<Job>& jobs,
   const std::size_t count = boost::strong_components(
       graph, boost::make_iterator_property_map(component.begin(), get(boost::vertex_index, graph)));
   std::vector<std::vector<std::string>> members(count);
-  for (std::size_t at = 0; at < jobs.size(); ++at) members[component[at]].push_back("'" + jobs[at].name + "'");
+  for (std::size_t at = 0; at < jobs.size(); ++at)
+    members[component[at]].push_back("'" + jobs[at].name + "'");
   for (std::size_t at = 0; at < jobs.size(); ++at) {
     const std::vector<std::string>& cycle = members[component[at]];
     if (cycle.size() > 1) {
@@ -94,24 +95,27 @@ void require_finite(const nlohmann::json& value, const std::string& job) {
 }  // namespace
 
 void JobGraph::add(Job job) {
-  AFFINIS_CHECK(!job.name.empty(), ErrorCode::kInternal, "a job of kind '{}' has no name", job.kind);
+  AFFINIS_CHECK(!job.name.empty(), ErrorCode::kInternal, "a job of kind '{}' has no name",
+                job.kind);
   AFFINIS_CHECK(std::isfinite(job.cost) && job.cost >= 0, ErrorCode::kInternal,
                 "job '{}' has the cost {}; it must be finite and not negative", job.name, job.cost);
   const bool fresh = position_.emplace(job.name, jobs_.size()).second;
-  AFFINIS_CHECK(fresh, ErrorCode::kInternal, "there is already a job named '{}' in the graph", job.name);
+  AFFINIS_CHECK(fresh, ErrorCode::kInternal, "there is already a job named '{}' in the graph",
+                job.name);
   jobs_.push_back(std::move(job));
 }
 
 const Job& JobGraph::job(const std::string& name) const {
   const auto found = position_.find(name);
-  AFFINIS_CHECK(found != position_.end(), ErrorCode::kInternal, "there is no job named '{}' in the graph",
-                name);
+  AFFINIS_CHECK(found != position_.end(), ErrorCode::kInternal,
+                "there is no job named '{}' in the graph", name);
   return jobs_[found->second];
 }
 
 std::vector<std::string> JobGraph::order() const {
   std::vector<std::string> names;
-  for (const std::size_t at : ordered(jobs_, dependences(jobs_, position_))) names.push_back(jobs_[at].name);
+  for (const std::size_t at : ordered(jobs_, dependences(jobs_, position_)))
+    names.push_back(jobs_[at].name);
   return names;
 }
 
@@ -146,7 +150,8 @@ std::map<std::string, std::string> JobGraph::identities(const JobKinds& kinds) c
       error.within("job " + name);
       throw;
     } catch (const nlohmann::json::exception& error) {
-      fail(ErrorCode::kConfig, "the spec of job '{}' cannot be written as JSON: {}", name, error.what());
+      fail(ErrorCode::kConfig, "the spec of job '{}' cannot be written as JSON: {}", name,
+           error.what());
     }
   }
   return identities;

@@ -28,14 +28,17 @@ using Value = std::variant<std::nullptr_t, double, std::string>;
 
 Value number(double value) { return std::isfinite(value) ? Value(value) : Value(nullptr); }
 
-std::string text(const nlohmann::json& value) { return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace); }
+std::string text(const nlohmann::json& value) {
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
 
 }  // namespace
 
 class Index::Statement {
  public:
   Statement(sqlite3* database, const char* sql) {
-    if (sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr) != SQLITE_OK) statement_ = nullptr;
+    if (sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr) != SQLITE_OK)
+      statement_ = nullptr;
   }
   ~Statement() { sqlite3_finalize(statement_); }
   Statement(const Statement&) = delete;
@@ -50,7 +53,8 @@ class Index::Statement {
       if (const double* real = std::get_if<double>(&value)) {
         sqlite3_bind_double(statement_, at, *real);
       } else if (const std::string* words = std::get_if<std::string>(&value)) {
-        sqlite3_bind_text(statement_, at, words->data(), static_cast<int>(words->size()), SQLITE_TRANSIENT);
+        sqlite3_bind_text(statement_, at, words->data(), static_cast<int>(words->size()),
+                          SQLITE_TRANSIENT);
       } else {
         sqlite3_bind_null(statement_, at);
       }
@@ -75,8 +79,11 @@ Index::Index(const fs::path& folder, Logger& logger) : logger_(logger) {
   const bool existed = fs::exists(path, error);
   if (existed && open(path)) return;
   close();
-  if (existed) logger.warning("{} was damaged or of another version: it is built again from the results", path.string());
-  for (const char* suffix : {"", "-journal", "-wal", "-shm"}) fs::remove(path.string() + suffix, error);
+  if (existed)
+    logger.warning("{} was damaged or of another version: it is built again from the results",
+                   path.string());
+  for (const char* suffix : {"", "-journal", "-wal", "-shm"})
+    fs::remove(path.string() + suffix, error);
   check(open(path) && fill_from(folder));
 }
 
@@ -93,10 +100,14 @@ bool Index::open(const fs::path& path) {
   if (!run("PRAGMA synchronous = OFF")) return false;
   const std::string version = Statement(database_, "PRAGMA user_version").first();
   if (version == "0") {
-    return Statement(database_, "SELECT count(*) FROM sqlite_master").first() == "0" && run("BEGIN") && run(kSchema) && run("COMMIT");
+    return Statement(database_, "SELECT count(*) FROM sqlite_master").first() == "0" &&
+           run("BEGIN") && run(kSchema) && run("COMMIT");
   }
-  return version == std::to_string(kVersion) && Statement(database_, "PRAGMA quick_check").first() == "ok" &&
-         Statement(database_, "SELECT count(*) FROM sqlite_master WHERE name IN ('jobs', 'metrics', 'costs')").first() == "3";
+  return version == std::to_string(kVersion) &&
+         Statement(database_, "PRAGMA quick_check").first() == "ok" &&
+         Statement(database_,
+                   "SELECT count(*) FROM sqlite_master WHERE name IN ('jobs', 'metrics', 'costs')")
+                 .first() == "3";
 }
 
 void Index::close() {
@@ -105,7 +116,9 @@ void Index::close() {
   in_transaction_ = false;
 }
 
-bool Index::run(const char* sql) { return sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) == SQLITE_OK; }
+bool Index::run(const char* sql) {
+  return sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
+}
 
 bool Index::fill_from(const fs::path& folder) {
   std::error_code error;
@@ -120,8 +133,10 @@ bool Index::fill_from(const fs::path& folder) {
 
 void Index::check(bool worked) {
   if (worked) return;
-  logger_.warning("index.sqlite cannot be written ({}): the run goes on without it, the next one builds it again",
-                  database_ ? sqlite3_errmsg(database_) : "no database");
+  logger_.warning(
+      "index.sqlite cannot be written ({}): the run goes on without it, the next one builds it "
+      "again",
+      database_ ? sqlite3_errmsg(database_) : "no database");
   close();
 }
 
@@ -130,26 +145,31 @@ void Index::done(const JobResult& result, const std::string& job_folder, double 
   if (!in_transaction_) in_transaction_ = run("BEGIN");
   bool worked =
       Statement(database_,
-                "INSERT OR REPLACE INTO jobs (name, identity, kind, stage, folder, state, cost, seconds, error, spec) "
+                "INSERT OR REPLACE INTO jobs (name, identity, kind, stage, folder, state, cost, "
+                "seconds, error, spec) "
                 "VALUES (?, ?, ?, ?, ?, 'done', ?, ?, NULL, ?)")
-          .run({result.name, result.identity, result.kind, Job{.kind = {}, .name = result.name, .spec = {}, .inputs = {}, .group = {}}.stage(),
+          .run({result.name, result.identity, result.kind,
+                Job{.kind = {}, .name = result.name, .spec = {}, .inputs = {}, .group = {}}.stage(),
                 job_folder, number(cost), number(result.seconds), text(result.spec)}) &&
       Statement(database_, "DELETE FROM metrics WHERE name = ?").run({result.name});
   for (const auto& [metric, value] : result.metrics) {
-    worked = worked && Statement(database_, "INSERT INTO metrics (name, metric, value) VALUES (?, ?, ?)")
-                           .run({result.name, metric, number(value)});
+    worked =
+        worked && Statement(database_, "INSERT INTO metrics (name, metric, value) VALUES (?, ?, ?)")
+                      .run({result.name, metric, number(value)});
   }
   check(worked);
 }
 
-void Index::not_done(const Job& job, const std::string& identity, const std::string& job_folder, const std::string& state,
-                     const std::string& error) {
+void Index::not_done(const Job& job, const std::string& identity, const std::string& job_folder,
+                     const std::string& state, const std::string& error) {
   if (!database_) return;
   if (!in_transaction_) in_transaction_ = run("BEGIN");
   check(Statement(database_,
-                  "INSERT OR REPLACE INTO jobs (name, identity, kind, stage, folder, state, cost, seconds, error, spec) "
+                  "INSERT OR REPLACE INTO jobs (name, identity, kind, stage, folder, state, cost, "
+                  "seconds, error, spec) "
                   "VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?)")
-            .run({job.name, identity, job.kind, job.stage(), job_folder, state, number(job.cost), error, text(job.spec)}) &&
+            .run({job.name, identity, job.kind, job.stage(), job_folder, state, number(job.cost),
+                  error, text(job.spec)}) &&
         Statement(database_, "DELETE FROM metrics WHERE name = ?").run({job.name}));
 }
 

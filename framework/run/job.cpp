@@ -16,10 +16,9 @@ std::any WorkerMemory::get(const std::string& key,
   auto [value, bytes] = make();
   if (bytes > limit_bytes_) return value;
   while (bytes_ + bytes > limit_bytes_) {
-    const auto oldest =
-        std::min_element(items_.begin(), items_.end(), [](const auto& left, const auto& right) {
-          return left.second.used < right.second.used;
-        });
+    const auto oldest = std::min_element(
+        items_.begin(), items_.end(),
+        [](const auto& left, const auto& right) { return left.second.used < right.second.used; });
     bytes_ -= oldest->second.bytes;
     items_.erase(oldest);
   }

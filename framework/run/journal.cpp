@@ -16,19 +16,21 @@ fs::path plan_path(const fs::path& folder) { return folder / "graph.json"; }
 fs::path state_path(const fs::path& folder) { return folder / "state.json"; }
 
 [[noreturn]] void damaged(const fs::path& path, const nlohmann::json::exception& error) {
-  fail(ErrorCode::kFormat, "{} is not what a run writes ({}): delete it and start the run again", path.string(), error.what());
+  fail(ErrorCode::kFormat, "{} is not what a run writes ({}): delete it and start the run again",
+       path.string(), error.what());
 }
 
 RunPlan plan_from_json(const nlohmann::json& value) {
   RunPlan plan;
   plan.workers = value.at("workers").get<std::int64_t>();
   for (const nlohmann::json& job : value.at("jobs")) {
-    plan.jobs.push_back({job.at("name").get<std::string>(), job.at("stage").get<std::string>(), job.at("folder").get<std::string>(),
-                         job.at("cost").get<double>(), job.at("inputs").get<std::vector<std::string>>()});
+    plan.jobs.push_back({job.at("name").get<std::string>(), job.at("stage").get<std::string>(),
+                         job.at("folder").get<std::string>(), job.at("cost").get<double>(),
+                         job.at("inputs").get<std::vector<std::string>>()});
   }
   for (const nlohmann::json& later : value.at("expected")) {
-    plan.expected.push_back(
-        {later.at("stage").get<std::string>(), later.at("jobs").get<std::int64_t>(), later.at("cost").get<double>()});
+    plan.expected.push_back({later.at("stage").get<std::string>(),
+                             later.at("jobs").get<std::int64_t>(), later.at("cost").get<double>()});
   }
   return plan;
 }
@@ -60,20 +62,28 @@ void write_plan(const fs::path& folder, RunPlan plan) {
   jobs.insert(jobs.end(), plan.jobs.begin(), plan.jobs.end());
   nlohmann::json listed = nlohmann::json::array();
   for (const JournalJob& job : jobs) {
-    listed.push_back({{"name", job.name}, {"stage", job.stage}, {"folder", job.folder}, {"cost", job.cost}, {"inputs", job.inputs}});
+    listed.push_back({{"name", job.name},
+                      {"stage", job.stage},
+                      {"folder", job.folder},
+                      {"cost", job.cost},
+                      {"inputs", job.inputs}});
   }
   nlohmann::json expected = nlohmann::json::array();
   for (const ExpectedJobs& later : plan.expected) {
     expected.push_back({{"stage", later.stage}, {"jobs", later.jobs}, {"cost", later.cost}});
   }
-  write_json(plan_path(folder),
-             {{"format", 1}, {"process", ::getpid()}, {"workers", plan.workers}, {"jobs", listed}, {"expected", expected}});
+  write_json(plan_path(folder), {{"format", 1},
+                                 {"process", ::getpid()},
+                                 {"workers", plan.workers},
+                                 {"jobs", listed},
+                                 {"expected", expected}});
 }
 
 RunPlan read_plan(const fs::path& folder) {
   std::error_code error;
   AFFINIS_CHECK(fs::exists(plan_path(folder), error), ErrorCode::kIo,
-                "there is no run in {} (it has no graph.json): give the folder that a run wrote to", folder.string());
+                "there is no run in {} (it has no graph.json): give the folder that a run wrote to",
+                folder.string());
   try {
     return plan_from_json(read_json(plan_path(folder)));
   } catch (const nlohmann::json::exception& problem) {
@@ -86,13 +96,19 @@ double RunningJob::share() const { return total > 0 ? std::clamp(done / total, 0
 void write_state(const fs::path& folder, const RunState& state) {
   nlohmann::json running = nlohmann::json::array();
   for (const RunningJob& job : state.running) {
-    running.push_back({{"name", job.name}, {"device", job.device}, {"done", job.done}, {"total", job.total}, {"note", job.note}});
+    running.push_back({{"name", job.name},
+                       {"device", job.device},
+                       {"done", job.done},
+                       {"total", job.total},
+                       {"note", job.note}});
   }
   nlohmann::json failures = nlohmann::json::array();
   for (const FailureNote& each : state.failures) {
     failures.push_back({{"name", each.name}, {"error", each.error}, {"log", each.log}});
   }
-  write_json(state_path(folder), {{"format", 1}, {"process", state.process}, {"running", running}, {"failures", failures}});
+  write_json(
+      state_path(folder),
+      {{"format", 1}, {"process", state.process}, {"running", running}, {"failures", failures}});
 }
 
 RunState read_state(const fs::path& folder) {
@@ -103,12 +119,14 @@ RunState read_state(const fs::path& folder) {
     RunState state;
     state.process = value.at("process").get<std::int64_t>();
     for (const nlohmann::json& job : value.at("running")) {
-      state.running.push_back({job.at("name").get<std::string>(), job.at("device").get<std::string>(), job.at("done").get<double>(),
+      state.running.push_back({job.at("name").get<std::string>(),
+                               job.at("device").get<std::string>(), job.at("done").get<double>(),
                                job.at("total").get<double>(), job.at("note").get<std::string>()});
     }
     for (const nlohmann::json& each : value.at("failures")) {
-      state.failures.push_back(
-          {each.at("name").get<std::string>(), each.at("error").get<std::string>(), each.at("log").get<std::string>()});
+      state.failures.push_back({each.at("name").get<std::string>(),
+                                each.at("error").get<std::string>(),
+                                each.at("log").get<std::string>()});
     }
     return state;
   } catch (const nlohmann::json::exception& problem) {

@@ -34,18 +34,21 @@ std::optional<nlohmann::json> MessageReader::next() {
     buffer_.erase(0, start_);
     start_ = 0;
     constexpr std::size_t kLongest = std::size_t{64} << 20;
-    AFFINIS_CHECK(buffer_.size() < kLongest, ErrorCode::kFormat, "a message has no end after {} bytes", buffer_.size());
+    AFFINIS_CHECK(buffer_.size() < kLongest, ErrorCode::kFormat,
+                  "a message has no end after {} bytes", buffer_.size());
     return std::nullopt;
   }
   const std::string line = buffer_.substr(start_, end - start_);
   start_ = end + 1;
   nlohmann::json message = nlohmann::json::parse(line, nullptr, false);
-  AFFINIS_CHECK(message.is_object(), ErrorCode::kFormat, "'{}' is not a message", line.substr(0, 80));
+  AFFINIS_CHECK(message.is_object(), ErrorCode::kFormat, "'{}' is not a message",
+                line.substr(0, 80));
   return message;
 }
 
 bool write_message(int descriptor, const nlohmann::json& message) {
-  const std::string line = message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  const std::string line =
+      message.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
   std::string_view rest = line;
   while (!rest.empty()) {
     const ssize_t count = ::write(descriptor, rest.data(), rest.size());

@@ -15,8 +15,8 @@ nlohmann::json to_json(const JobResult& result) {
   for (const auto& [name, value] : result.metrics) {
     metrics[name] = std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
   }
-  return {{"identity", result.identity}, {"kind", result.kind},   {"name", result.name},
-          {"spec", result.spec},         {"metrics", metrics},    {"seconds", result.seconds}};
+  return {{"identity", result.identity}, {"kind", result.kind}, {"name", result.name},
+          {"spec", result.spec},         {"metrics", metrics},  {"seconds", result.seconds}};
 }
 
 std::optional<JobResult> read_result(const fs::path& folder, std::string* why) {
@@ -66,8 +66,9 @@ std::optional<JobResult> finished_result(const fs::path& folder, const std::stri
   AFFINIS_CHECK(!error, ErrorCode::kIo, "{} is not a whole result ({}) and cannot be set aside: {}",
                 folder.string(), why, error.message());
   if (set_aside) {
-    *set_aside = fmt::format("{} was not a whole result ({}): set aside as {}, the job is done again",
-                             folder.string(), why, aside.filename().string());
+    *set_aside =
+        fmt::format("{} was not a whole result ({}): set aside as {}, the job is done again",
+                    folder.string(), why, aside.filename().string());
   }
   return std::nullopt;
 }

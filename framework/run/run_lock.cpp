@@ -48,18 +48,21 @@ RunLock::RunLock(const std::filesystem::path& folder) {
   struct flock range = whole_file();
   while (::fcntl(file_.number(), F_OFD_SETLK, &range) != 0) {
     const int cause = errno;
-    AFFINIS_CHECK(cause == EAGAIN || cause == EACCES || cause == EINTR, ErrorCode::kIo, "{} cannot be locked: {}",
-                  path.string(), std::generic_category().message(cause));
+    AFFINIS_CHECK(cause == EAGAIN || cause == EACCES || cause == EINTR, ErrorCode::kIo,
+                  "{} cannot be locked: {}", path.string(), std::generic_category().message(cause));
     const pid_t first = holder(path);
     AFFINIS_CHECK(is_gone(first) && std::chrono::steady_clock::now() < give_up, ErrorCode::kIo,
-                  "the run in {} is already being worked on by process {}: wait for it, or end it and start again", folder.string(),
-                  first);
+                  "the run in {} is already being worked on by process {}: wait for it, or end it "
+                  "and start again",
+                  folder.string(), first);
     std::this_thread::sleep_for(kPause);
   }
   const std::string line = std::to_string(::getpid()) + "\n";
-  const bool written = ::ftruncate(file_.number(), 0) == 0 &&
-                       ::pwrite(file_.number(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());
-  AFFINIS_CHECK(written, ErrorCode::kIo, "{} cannot be written: {}", path.string(), std::generic_category().message(errno));
+  const bool written =
+      ::ftruncate(file_.number(), 0) == 0 &&
+      ::pwrite(file_.number(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());
+  AFFINIS_CHECK(written, ErrorCode::kIo, "{} cannot be written: {}", path.string(),
+                std::generic_category().message(errno));
 }
 
 bool is_locked(const std::filesystem::path& folder) {

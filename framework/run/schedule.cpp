@@ -31,7 +31,8 @@ Schedule::Schedule(const JobGraph& graph, const std::set<std::string>& finished)
   for (auto name = order.rbegin(); name != order.rend(); ++name) {
     const std::size_t at = position_.at(*name);
     for (const std::size_t next : dependants_[at]) {
-      if (state_[next] != State::kDone) chain_cost_[at] = std::max(chain_cost_[at], chain_cost_[next]);
+      if (state_[next] != State::kDone)
+        chain_cost_[at] = std::max(chain_cost_[at], chain_cost_[next]);
     }
     chain_cost_[at] += jobs[at].cost;
   }
@@ -46,7 +47,8 @@ int Schedule::distance(const std::string& group, std::size_t worker) const {
 }
 
 std::optional<Schedule::Assignment> Schedule::next(const std::vector<std::size_t>& idle) {
-  using Rank = std::tuple<int, double, std::size_t, std::size_t>;  // distance, -chain cost, job, worker
+  using Rank =
+      std::tuple<int, double, std::size_t, std::size_t>;  // distance, -chain cost, job, worker
   std::optional<Rank> best;
   for (const std::size_t at : ready_) {
     for (const std::size_t worker : idle) {

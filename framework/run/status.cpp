@@ -25,10 +25,13 @@ struct StageCosts {
 /// Seconds a unit of cost took; unknown while nothing with a cost is done.
 double rate(double seconds, double cost) { return cost > 0 ? seconds / cost : kUnknown; }
 
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(); }
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
+}
 
 /// Names of the jobs that wait for a failed one. Inputs come from any place of the list.
-std::set<std::string> blocked_jobs(const std::vector<JournalJob>& jobs, const std::set<std::string>& done,
+std::set<std::string> blocked_jobs(const std::vector<JournalJob>& jobs,
+                                   const std::set<std::string>& done,
                                    const std::set<std::string>& failed) {
   std::map<std::string, std::vector<std::string>> dependants;
   for (const JournalJob& job : jobs) {
@@ -40,7 +43,8 @@ std::set<std::string> blocked_jobs(const std::vector<JournalJob>& jobs, const st
     const std::string from = open.back();
     open.pop_back();
     for (const std::string& next : dependants[from]) {
-      if (!done.contains(next) && !failed.contains(next) && blocked.insert(next).second) open.push_back(next);
+      if (!done.contains(next) && !failed.contains(next) && blocked.insert(next).second)
+        open.push_back(next);
     }
   }
   return blocked;
@@ -121,10 +125,13 @@ RunStatus read_status(const fs::path& folder) {
     const bool nothing_left = costs[at].cost_left <= 0;
     status.stages[at].seconds_left = nothing_left ? 0 : costs[at].cost_left * own_rate;
     // A stage that has not begun goes by the rate of the others: costs are comparable, roughly.
-    if (!nothing_left) work_left += costs[at].cost_left * (std::isnan(own_rate) ? rate(all_seconds, all_cost) : own_rate);
+    if (!nothing_left)
+      work_left +=
+          costs[at].cost_left * (std::isnan(own_rate) ? rate(all_seconds, all_cost) : own_rate);
   }
   status.seconds_left = work_left / static_cast<double>(std::max<std::int64_t>(plan.workers, 1));
-  status.finished = std::all_of(status.stages.begin(), status.stages.end(), [](const StageStatus& each) { return each.done == each.total; });
+  status.finished = std::all_of(status.stages.begin(), status.stages.end(),
+                                [](const StageStatus& each) { return each.done == each.total; });
   return status;
 }
 
@@ -142,7 +149,8 @@ nlohmann::json to_json(const RunStatus& status) {
   }
   nlohmann::json failures = nlohmann::json::array();
   for (const FailedJob& failure : status.failures) {
-    failures.push_back({{"name", failure.name}, {"error", failure.error}, {"log", failure.log.string()}});
+    failures.push_back(
+        {{"name", failure.name}, {"error", failure.error}, {"log", failure.log.string()}});
   }
   return {{"finished", status.finished},
           {"coordinator_alive", status.coordinator_alive},

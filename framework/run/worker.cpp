@@ -93,8 +93,9 @@ class Outbox {
 /// Standard output speaks the protocol and nothing else; what libraries print to it goes to standard error.
 Descriptor take_standard_output() {
   Descriptor output(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3));
-  AFFINIS_CHECK(output.is_open(), ErrorCode::kDevice,
-                "a worker needs its standard output: it is started by the coordinator of a run, not by hand");
+  AFFINIS_CHECK(
+      output.is_open(), ErrorCode::kDevice,
+      "a worker needs its standard output: it is started by the coordinator of a run, not by hand");
   ::dup2(STDERR_FILENO, STDOUT_FILENO);
   return output;
 }
@@ -103,14 +104,15 @@ Descriptor take_standard_output() {
 void keep_lock_to_ourselves() {
   const char* text = std::getenv(kLockVariable);
   if (!text) return;
-  if (const auto number = parse_integer(text)) ::fcntl(static_cast<int>(*number), F_SETFD, FD_CLOEXEC);
+  if (const auto number = parse_integer(text))
+    ::fcntl(static_cast<int>(*number), F_SETFD, FD_CLOEXEC);
   ::unsetenv(kLockVariable);
 }
 
 class Worker {
  public:
-  Worker(const JobKinds& kinds, const fs::path& run_folder, const std::string& device, int threads, double memory_gib,
-         Logger& logger, int output)
+  Worker(const JobKinds& kinds, const fs::path& run_folder, const std::string& device, int threads,
+         double memory_gib, Logger& logger, int output)
       : kinds_(kinds),
         run_folder_(run_folder),
         device_(device),
@@ -143,7 +145,8 @@ class Worker {
     } catch (const std::exception& error) {
       return failure(name, error_code_name(ErrorCode::kInternal), error, true);
     } catch (...) {
-      return failure(name, error_code_name(ErrorCode::kInternal), std::runtime_error("an exception of unknown type"), true);
+      return failure(name, error_code_name(ErrorCode::kInternal),
+                     std::runtime_error("an exception of unknown type"), true);
     }
   }
 
@@ -164,25 +167,34 @@ class Worker {
         .memory = *memory_,
         .progress =
             [&](double done, double total, const std::string& note) {
-              AFFINIS_CHECK(!inbox_->stop_asked(), ErrorCode::kCancelled, "job {} was asked to stop", order.job.name);
+              AFFINIS_CHECK(!inbox_->stop_asked(), ErrorCode::kCancelled,
+                            "job {} was asked to stop", order.job.name);
               {
                 const std::lock_guard lock(mutex);
                 if (Clock::now() - sent < kInterval) return;
                 sent = Clock::now();
               }
-              outbox_.send({{"event", "progress"}, {"done", done}, {"total", total}, {"note", note}});
+              outbox_.send(
+                  {{"event", "progress"}, {"done", done}, {"total", total}, {"note", note}});
             },
         .event =
             [&](LogLevel level, const std::string& text) {
               logger_.event(level, order.job.name + ": " + text);
               if (level < LogLevel::kWarning) return;
-              outbox_.send({{"event", "log"}, {"level", level == LogLevel::kError ? "error" : "warning"}, {"message", text}});
+              outbox_.send({{"event", "log"},
+                            {"level", level == LogLevel::kError ? "error" : "warning"},
+                            {"message", text}});
             }};
     return execute(execution, *kinds_.get(order.job.kind));
   }
 
-  static nlohmann::json failure(const std::string& name, const char* code, const std::exception& error, bool foreign) {
-    return {{"event", "failed"}, {"name", name}, {"code", code}, {"error", error_sentence(error)}, {"foreign", foreign}};
+  static nlohmann::json failure(const std::string& name, const char* code,
+                                const std::exception& error, bool foreign) {
+    return {{"event", "failed"},
+            {"name", name},
+            {"code", code},
+            {"error", error_sentence(error)},
+            {"foreign", foreign}};
   }
 
   static std::size_t gibibytes(double count) { return static_cast<std::size_t>(count * (1 << 30)); }
@@ -200,8 +212,9 @@ class Worker {
 
 }  // namespace
 
-int worker_main(const JobKinds& kinds, const fs::path& run_folder, const std::string& device, int threads, double memory_gib,
-                Logger& logger, const std::function<void(int)>& set_threads) {
+int worker_main(const JobKinds& kinds, const fs::path& run_folder, const std::string& device,
+                int threads, double memory_gib, Logger& logger,
+                const std::function<void(int)>& set_threads) {
   keep_lock_to_ourselves();
   // A coordinator that is gone is noticed by the failed write.
   std::signal(SIGPIPE, SIG_IGN);
@@ -211,12 +224,15 @@ int worker_main(const JobKinds& kinds, const fs::path& run_folder, const std::st
   return 0;
 }
 
-JobOutcome run_job_here(const JobGraph& graph, const std::string& name, const JobKinds& kinds, const fs::path& folder,
-                        const std::string& device, int threads, Logger& logger, const std::function<void(int)>& set_threads) {
+JobOutcome run_job_here(const JobGraph& graph, const std::string& name, const JobKinds& kinds,
+                        const fs::path& folder, const std::string& device, int threads,
+                        Logger& logger, const std::function<void(int)>& set_threads) {
   const std::map<std::string, std::string> identities = graph.identities(kinds);
   const Job& job = graph.job(name);
   require_writable_folder(folder / "jobs");
-  const auto folder_of = [&](const std::string& each) { return folder / job_folder_name(graph.job(each), identities.at(each)); };
+  const auto folder_of = [&](const std::string& each) {
+    return folder / job_folder_name(graph.job(each), identities.at(each));
+  };
 
   std::string set_aside;
   if (const auto result = finished_result(folder_of(name), identities.at(name), &set_aside)) {
@@ -227,27 +243,29 @@ JobOutcome run_job_here(const JobGraph& graph, const std::string& name, const Jo
   for (const std::string& input : job.inputs) {
     std::string why = "there is no such folder";
     const auto result = read_result(folder_of(input), &why);
-    AFFINIS_CHECK(result && result->identity == identities.at(input), ErrorCode::kData,
-                  "job '{}' needs the result of '{}' in {}, which is not finished ({}): run that job first", name, input,
-                  folder_of(input).string(), why);
+    AFFINIS_CHECK(
+        result && result->identity == identities.at(input), ErrorCode::kData,
+        "job '{}' needs the result of '{}' in {}, which is not finished ({}): run that job first",
+        name, input, folder_of(input).string(), why);
     inputs[input] = folder_of(input);
   }
 
   if (set_threads) set_threads(threads);
   WorkerMemory memory(std::size_t{1} << 30);
   Progress progress(logger, "job " + name, job.cost > 0 ? job.cost : 1);
-  const Execution execution{.job = job,
-                            .identity = identities.at(name),
-                            .folder = folder_of(name),
-                            .inputs = std::move(inputs),
-                            .device = device,
-                            .threads = threads,
-                            .memory = memory,
-                            .progress =
-                                [&](double done, double total, const std::string& note) {
-                                  progress.set(total > 0 ? done / total * (job.cost > 0 ? job.cost : 1) : 0, note);
-                                },
-                            .event = [&](LogLevel level, const std::string& text) { logger.event(level, text); }};
+  const Execution execution{
+      .job = job,
+      .identity = identities.at(name),
+      .folder = folder_of(name),
+      .inputs = std::move(inputs),
+      .device = device,
+      .threads = threads,
+      .memory = memory,
+      .progress =
+          [&](double done, double total, const std::string& note) {
+            progress.set(total > 0 ? done / total * (job.cost > 0 ? job.cost : 1) : 0, note);
+          },
+      .event = [&](LogLevel level, const std::string& text) { logger.event(level, text); }};
   try {
     const JobResult result = execute(execution, *kinds.get(job.kind));
     return {JobOutcome::State::kDone, folder_of(name), result.seconds, {}};

@@ -27,28 +27,32 @@ struct Pipe {
 /// A program that was started with its standard streams closed gets low numbers for pipes, which dup2() would then leave to close at exec.
 Descriptor above_standard_streams(int number) {
   Descriptor low(number);
-  return number > STDERR_FILENO || number < 0 ? std::move(low) : Descriptor(::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  return number > STDERR_FILENO || number < 0
+             ? std::move(low)
+             : Descriptor(::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 Pipe make_pipe() {
   int ends[2];
-  AFFINIS_CHECK(::pipe2(ends, O_CLOEXEC) == 0, ErrorCode::kDevice, "no pipe to a worker can be made: {}",
-                std::generic_category().message(errno));
+  AFFINIS_CHECK(::pipe2(ends, O_CLOEXEC) == 0, ErrorCode::kDevice,
+                "no pipe to a worker can be made: {}", std::generic_category().message(errno));
   return {above_standard_streams(ends[0]), above_standard_streams(ends[1])};
 }
 
 /// This process's environment with a few variables set; made before fork(), after which nothing may allocate.
 std::vector<std::string> environment(const WorkerStart& start) {
   const std::string threads = std::to_string(start.threads);
-  const std::vector<std::string> ours = {std::string(kLockVariable) + "=" + std::to_string(start.lock_descriptor),
-                                         "OMP_NUM_THREADS=" + threads, "MKL_NUM_THREADS=" + threads,
-                                         "OPENBLAS_NUM_THREADS=" + threads};
+  const std::vector<std::string> ours = {
+      std::string(kLockVariable) + "=" + std::to_string(start.lock_descriptor),
+      "OMP_NUM_THREADS=" + threads, "MKL_NUM_THREADS=" + threads,
+      "OPENBLAS_NUM_THREADS=" + threads};
   std::vector<std::string> all = ours;
   for (char** variable = environ; *variable; ++variable) {
     const std::string_view text = *variable;
     bool replaced = false;
     for (const std::string& each : ours) {
-      replaced = replaced || text.substr(0, text.find('=')) == std::string_view(each).substr(0, each.find('='));
+      replaced = replaced ||
+                 text.substr(0, text.find('=')) == std::string_view(each).substr(0, each.find('='));
     }
     if (!replaced) all.emplace_back(text);
   }
@@ -72,7 +76,8 @@ struct ChildSetup {
 };
 
 /// Runs in the child between fork() and exec: only async-signal-safe calls.
-[[noreturn]] void become_worker(const ChildSetup& setup, char* const* arguments, char* const* variables) {
+[[noreturn]] void become_worker(const ChildSetup& setup, char* const* arguments,
+                                char* const* variables) {
   // Threads of the parent may have blocked signals, and ignored ones stay ignored over exec.
   sigset_t none;
   ::sigemptyset(&none);
@@ -104,7 +109,8 @@ std::string describe(int status) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(const WorkerStart& start) : reader_(-1) {
-  AFFINIS_CHECK(!start.command.empty(), ErrorCode::kInternal, "there is no command to start workers with");
+  AFFINIS_CHECK(!start.command.empty(), ErrorCode::kInternal,
+                "there is no command to start workers with");
   std::vector<std::string> words = start.command;
   words.insert(words.end(), {"--device", start.device, "--threads", std::to_string(start.threads)});
   std::vector<std::string> variables = environment(start);
@@ -114,15 +120,16 @@ WorkerProcess::WorkerProcess(const WorkerStart& start) : reader_(-1) {
   Pipe input = make_pipe();
   Pipe output = make_pipe();
   Pipe report = make_pipe();
-  const Descriptor errors = above_standard_streams(::open(start.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  const Descriptor errors = above_standard_streams(
+      ::open(start.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   AFFINIS_CHECK(errors.is_open(), ErrorCode::kIo, "{} cannot be written: {}", start.log.string(),
                 std::generic_category().message(errno));
 
-  const ChildSetup setup{::getpid(),          input.read.number(),   output.write.number(),
-                         errors.number(),     start.lock_descriptor, report.write.number()};
+  const ChildSetup setup{::getpid(),      input.read.number(),   output.write.number(),
+                         errors.number(), start.lock_descriptor, report.write.number()};
   process_ = ::fork();
-  AFFINIS_CHECK(process_ >= 0, ErrorCode::kDevice, "no worker can be started for {}: {}", start.device,
-                std::generic_category().message(errno));
+  AFFINIS_CHECK(process_ >= 0, ErrorCode::kDevice, "no worker can be started for {}: {}",
+                start.device, std::generic_category().message(errno));
   if (process_ == 0) become_worker(setup, argument_pointers.data(), variable_pointers.data());
 
   report.write.close();

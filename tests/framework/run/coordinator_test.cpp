@@ -84,11 +84,13 @@ TEST_F(RunGraph, AFailedJobBlocksOnlyItsDependantsAndIsTriedAgainByTheNextRun) {
 
 TEST_F(RunGraph, RetriesWhatMayPassAndNotWhatIsDeterministic) {
   options.retries = 2;
-  for (const char* code : {"config", "data", "numeric", "io", "device", "foreign", "number"}) add("throw", code, {{"code", code}});
+  for (const char* code : {"config", "data", "numeric", "io", "device", "foreign", "number"})
+    add("throw", code, {{"code", code}});
   const RunSummary summary = run();
   const auto starts = tally("start");
   for (const char* code : {"config", "data", "numeric"}) EXPECT_EQ(starts.at(code), 1) << code;
-  for (const char* code : {"io", "device", "foreign", "number"}) EXPECT_EQ(starts.at(code), 3) << code;
+  for (const char* code : {"io", "device", "foreign", "number"})
+    EXPECT_EQ(starts.at(code), 3) << code;
   EXPECT_EQ(summary.jobs.at("foreign").error, "a library is unhappy");
   EXPECT_EQ(summary.jobs.at("number").error, "an exception of unknown type");
 }
@@ -98,12 +100,14 @@ TEST_F(RunGraph, ADyingWorkerCostsItsJobOnly) {
   add("crash", "killed", {{"times", 2}});
   add("crash", "aborted", {{"times", 1}, {"signal", SIGABRT}});
   add("crash", "left", {{"times", 1}, {"signal", 0}});
-  for (int at = 0; at < 6; ++at) add("sum", "sum/" + std::to_string(at), {{"value", at}, {"seconds", 0.01}});
+  for (int at = 0; at < 6; ++at)
+    add("sum", "sum/" + std::to_string(at), {{"value", at}, {"seconds", 0.01}});
   const RunSummary summary = run();
   EXPECT_TRUE(summary.complete());
   EXPECT_EQ(tally("start").at("killed"), 3);
   for (int at = 0; at < 6; ++at) EXPECT_EQ(tally("start").at("sum/" + std::to_string(at)), 1);
-  EXPECT_THAT(warnings, Contains(AllOf(HasSubstr("signal 9"), HasSubstr("killed"), HasSubstr("workers/cpu."))));
+  EXPECT_THAT(warnings, Contains(AllOf(HasSubstr("signal 9"), HasSubstr("killed"),
+                                       HasSubstr("workers/cpu."))));
   EXPECT_THAT(warnings, Contains(AllOf(HasSubstr("exit code 7"), HasSubstr("left"))));
 }
 
@@ -134,7 +138,9 @@ TEST_F(RunGraph, ACheckpointSurvivesAKilledWorker) {
     for (const fs::directory_entry& process : fs::directory_iterator("/proc")) {
       std::ifstream stream(process.path() / "cmdline");
       const std::string words((std::istreambuf_iterator<char>(stream)), {});
-      if (words.find("run_test_program") == std::string::npos || words.find(folder().string()) == std::string::npos) continue;
+      if (words.find("run_test_program") == std::string::npos ||
+          words.find(folder().string()) == std::string::npos)
+        continue;
       ::kill(std::stoi(process.path().filename().string()), SIGKILL);
     }
   });
@@ -171,7 +177,8 @@ TEST_F(RunGraph, ADamagedDoneJsonIsSetAsideAndDoneAgain) {
 TEST_F(RunGraph, TheSecondCoordinatorIsRefusedByPid) {
   add("sum", "slow", {{"value", 1}, {"seconds", 30}});
   write_json(temporary.path() / "graph.json", toy::to_json(jobs));
-  const Child first({kProgram, "run", folder().string(), (temporary.path() / "graph.json").string(), "0", "1"});
+  const Child first(
+      {kProgram, "run", folder().string(), (temporary.path() / "graph.json").string(), "0", "1"});
   ASSERT_TRUE(eventually([&] { return tally("start").contains("slow"); }));
   try {
     run();
@@ -185,7 +192,8 @@ TEST_F(RunGraph, TheSecondCoordinatorIsRefusedByPid) {
 TEST_F(RunGraph, JobsOfAGroupStayWithTheirWorker) {
   for (int at = 0; at < 8; ++at) {
     for (const char* group : {"depth", "normal"}) {
-      add("sum", std::string(group) + "/" + std::to_string(at), {{"value", at}, {"seconds", 0.03}}, {}, group);
+      add("sum", std::string(group) + "/" + std::to_string(at), {{"value", at}, {"seconds", 0.03}},
+          {}, group);
     }
   }
   run();
@@ -224,10 +232,13 @@ TEST_F(RunGraph, AWorkerThatCannotStartIsOneSentence) {
     }
     return "nothing was thrown";
   };
-  EXPECT_THAT(sentence({"/no/such/program"}), AllOf(HasSubstr("/no/such/program"), HasSubstr("No such file")));
-  EXPECT_THAT(sentence({"/bin/sh", "-c", "echo why >&2; exit 5"}), AllOf(HasSubstr("exit code 5"), HasSubstr("workers/cpu.")));
+  EXPECT_THAT(sentence({"/no/such/program"}),
+              AllOf(HasSubstr("/no/such/program"), HasSubstr("No such file")));
+  EXPECT_THAT(sentence({"/bin/sh", "-c", "echo why >&2; exit 5"}),
+              AllOf(HasSubstr("exit code 5"), HasSubstr("workers/cpu.")));
   EXPECT_THAT(read_file(folder() / "workers/cpu.0.log"), HasSubstr("why"));
-  EXPECT_THAT(sentence({"/bin/sh", "-c", "echo garbage; sleep 60"}), HasSubstr("'garbage' is not a message"));
+  EXPECT_THAT(sentence({"/bin/sh", "-c", "echo garbage; sleep 60"}),
+              HasSubstr("'garbage' is not a message"));
 }
 
 TEST_F(RunGraph, AWorkerThatSpeaksGarbageCostsItsJobOnly) {
@@ -235,8 +246,10 @@ TEST_F(RunGraph, AWorkerThatSpeaksGarbageCostsItsJobOnly) {
   options.retries = 1;
   add("sum", "a", {{"value", 1}});
   add("sum", "b", {{"value", 1}}, {"a"});
-  const std::string script = R"(echo '{"event": "ready"}'; read line; echo '{"event": "done", "name": "a", "seconds": 1}'; sleep 60)";
-  const RunSummary summary = run_graph(graph(), toy::kinds(), folder(), options, {"/bin/sh", "-c", script}, logger);
+  const std::string script =
+      R"(echo '{"event": "ready"}'; read line; echo '{"event": "done", "name": "a", "seconds": 1}'; sleep 60)";
+  const RunSummary summary =
+      run_graph(graph(), toy::kinds(), folder(), options, {"/bin/sh", "-c", script}, logger);
   EXPECT_EQ(summary.jobs.at("a").state, State::kFailed);
   EXPECT_THAT(summary.jobs.at("a").error, HasSubstr("without a result"));
   EXPECT_EQ(summary.jobs.at("b").state, State::kBlocked);
@@ -253,7 +266,8 @@ TEST_F(RunGraph, AFolderThatCannotBeWrittenIsOneSentence) {
   add("sum", "a", {{"value", 1}});
   std::ofstream(temporary.path() / "file") << "x";
   try {
-    run_graph(graph(), toy::kinds(), temporary.path() / "file" / "run", options, {kProgram}, logger);
+    run_graph(graph(), toy::kinds(), temporary.path() / "file" / "run", options, {kProgram},
+              logger);
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::kIo);
@@ -264,13 +278,16 @@ TEST_F(RunGraph, AFolderThatCannotBeWrittenIsOneSentence) {
 TEST_F(RunGraph, AFullDiskStopsTheRunAndLosesNothing) {
   const fs::path mounted = temporary.path() / "small";
   fs::create_directory(mounted);
-  if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=2m") != 0) GTEST_SKIP() << "no right to mount a file system";
+  if (::mount("tmpfs", mounted.c_str(), "tmpfs", 0, "size=2m") != 0)
+    GTEST_SKIP() << "no right to mount a file system";
   options.devices = {"cpu:0"};
   add("sum", "fits", {{"value", 7}}, {}, {}, 10);
-  for (int at = 0; at < 3; ++at) add("fill", "large/" + std::to_string(at), {{"bytes", 1500000 + at}}, {"fits"});
+  for (int at = 0; at < 3; ++at)
+    add("fill", "large/" + std::to_string(at), {{"bytes", 1500000 + at}}, {"fits"});
   add("sum", "after", {{"value", 1}}, {"large/0", "large/1", "large/2"});
   const auto run_there = [&] {
-    return run_graph(graph(), toy::kinds(), mounted / "run", options, {kProgram, "worker", (mounted / "run").string()}, logger);
+    return run_graph(graph(), toy::kinds(), mounted / "run", options,
+                     {kProgram, "worker", (mounted / "run").string()}, logger);
   };
   std::string sentence;
   try {
@@ -292,7 +309,9 @@ TEST_F(RunGraph, ProgressCountsCostsAndExpectedJobs) {
   struct Seen : LogSink {
     explicit Seen(std::vector<std::pair<double, double>>& seen) : points(seen) {}
     void event(LogLevel, const std::string&, const nlohmann::json&) override {}
-    void progress(const std::string&, double done, double total, const std::string&) override { points.emplace_back(done, total); }
+    void progress(const std::string&, double done, double total, const std::string&) override {
+      points.emplace_back(done, total);
+    }
     void progress_end(const std::string&) override {}
     std::vector<std::pair<double, double>>& points;
   };
@@ -327,10 +346,14 @@ TEST_F(RunJobHere, SharesFoldersWithRunGraph) {
   }
   int threads = 0;
   const auto set_threads = [&](int count) { threads = count; };
-  EXPECT_EQ(run_job_here(graph(), "a", toy::kinds(), folder(), "cpu:0", 2, logger, set_threads).state, State::kDone);
+  EXPECT_EQ(
+      run_job_here(graph(), "a", toy::kinds(), folder(), "cpu:0", 2, logger, set_threads).state,
+      State::kDone);
   EXPECT_EQ(threads, 2);
-  EXPECT_EQ(run_job_here(graph(), "b", toy::kinds(), folder(), "cpu:0", 1, logger).folder, result_folder("b"));
-  EXPECT_EQ(run_job_here(graph(), "b", toy::kinds(), folder(), "cpu:0", 1, logger).state, State::kReused);
+  EXPECT_EQ(run_job_here(graph(), "b", toy::kinds(), folder(), "cpu:0", 1, logger).folder,
+            result_folder("b"));
+  EXPECT_EQ(run_job_here(graph(), "b", toy::kinds(), folder(), "cpu:0", 1, logger).state,
+            State::kReused);
   EXPECT_EQ(value("b"), "3");
   const RunSummary summary = run();
   EXPECT_EQ(summary.jobs.at("b").state, State::kReused);
@@ -350,6 +373,21 @@ TEST_F(RunJobHere, ThrowsTheJobsErrorWithItsName) {
   };
   EXPECT_EQ(sentence("bad", ErrorCode::kNumeric), "job bad: the numeric of this job is wrong");
   EXPECT_EQ(sentence("odd", ErrorCode::kInternal), "job odd: a library is unhappy");
+}
+
+TEST_F(RunJobHere, RefusesAJobThatAnotherProcessWorksOn) {
+  add("sum", "slow", {{"value", 1}, {"seconds", 30}});
+  write_json(temporary.path() / "graph.json", toy::to_json(jobs));
+  const Child coordinator(
+      {kProgram, "run", folder().string(), (temporary.path() / "graph.json").string(), "0", "1"});
+  ASSERT_TRUE(eventually([&] { return tally("start").contains("slow"); }));
+  try {
+    run_job_here(graph(), "slow", toy::kinds(), folder(), "cpu:0", 1, logger);
+    FAIL() << "two processes in one folder";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kIo);
+    EXPECT_THAT(error.what(), HasSubstr("another process"));
+  }
 }
 
 TEST_F(RunJobHere, AddsUpSittingsAndCleansUpLeftovers) {

@@ -13,8 +13,13 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Job job(const std::string& name, std::vector<std::string> inputs = {}, nlohmann::json spec = {{"value", 1}}) {
-  return {.kind = "sum", .name = name, .spec = std::move(spec), .inputs = std::move(inputs), .group = {}};
+Job job(const std::string& name, std::vector<std::string> inputs = {},
+        nlohmann::json spec = {{"value", 1}}) {
+  return {.kind = "sum",
+          .name = name,
+          .spec = std::move(spec),
+          .inputs = std::move(inputs),
+          .group = {}};
 }
 
 JobGraph graph(std::vector<Job> jobs) {
@@ -40,9 +45,11 @@ TEST(Job, StageIsTheFirstPartOfTheName) {
 }
 
 TEST(JobGraph, OrdersInputsFirstAndTiesByAddition) {
-  const JobGraph jobs = graph({job("late", {"middle", "first"}), job("first"), job("middle", {"first"}), job("alone")});
+  const JobGraph jobs = graph(
+      {job("late", {"middle", "first"}), job("first"), job("middle", {"first"}), job("alone")});
   EXPECT_THAT(jobs.order(), ElementsAre("first", "middle", "late", "alone"));
-  EXPECT_THAT(jobs.levels(), ElementsAre(ElementsAre("first", "alone"), ElementsAre("middle"), ElementsAre("late")));
+  EXPECT_THAT(jobs.levels(), ElementsAre(ElementsAre("first", "alone"), ElementsAre("middle"),
+                                         ElementsAre("late")));
 }
 
 TEST(JobGraph, EmptyGraphHasNoOrder) {
@@ -51,9 +58,11 @@ TEST(JobGraph, EmptyGraphHasNoOrder) {
 }
 
 TEST(JobGraph, NamesTheJobsOfACycle) {
-  const JobGraph jobs = graph({job("before"), job("x", {"before", "z"}), job("y", {"x"}), job("z", {"y"}), job("after", {"z"})});
+  const JobGraph jobs = graph({job("before"), job("x", {"before", "z"}), job("y", {"x"}),
+                               job("z", {"y"}), job("after", {"z"})});
   EXPECT_THAT(sentence_of([&] { jobs.order(); }, ErrorCode::kConfig), HasSubstr("'x', 'y', 'z'"));
-  EXPECT_THAT(sentence_of([] { graph({job("self", {"self"})}).levels(); }, ErrorCode::kConfig), HasSubstr("'self' waits for itself"));
+  EXPECT_THAT(sentence_of([] { graph({job("self", {"self"})}).levels(); }, ErrorCode::kConfig),
+              HasSubstr("'self' waits for itself"));
 }
 
 TEST(JobGraph, NamesAnUnknownInputAndItsNearest) {
@@ -65,16 +74,29 @@ TEST(JobGraph, NamesAnUnknownInputAndItsNearest) {
 }
 
 TEST(JobGraph, RefusesTakenNamesRepeatedInputsAndUnknownKinds) {
-  EXPECT_THAT(sentence_of([] { graph({job("a"), job("a")}); }, ErrorCode::kInternal), HasSubstr("'a'"));
-  EXPECT_THAT(sentence_of([] { graph({job("a"), job("b", {"a", "a"})}).order(); }, ErrorCode::kConfig), HasSubstr("twice"));
+  EXPECT_THAT(sentence_of(
+                  [] {
+                    graph({job("a"), job("a")});
+                  },
+                  ErrorCode::kInternal),
+              HasSubstr("'a'"));
+  EXPECT_THAT(sentence_of(
+                  [] {
+                    graph({job("a"), job("b", {"a", "a"})}).order();
+                  },
+                  ErrorCode::kConfig),
+              HasSubstr("twice"));
   Job odd = job("odd");
   odd.kind = "summ";
-  EXPECT_THAT(sentence_of([&] { graph({odd}).identities(toy::kinds()); }, ErrorCode::kUsage), HasSubstr("job odd"));
+  EXPECT_THAT(sentence_of([&] { graph({odd}).identities(toy::kinds()); }, ErrorCode::kUsage),
+              HasSubstr("job odd"));
 }
 
 TEST(JobGraph, IdentityChangesOnlyDownstream) {
   const auto build = [](int middle_value) {
-    return graph({job("a"), job("b", {"a"}, {{"value", middle_value}}), job("c", {"b"}), job("d", {"a"})}).identities(toy::kinds());
+    return graph({job("a"), job("b", {"a"}, {{"value", middle_value}}), job("c", {"b"}),
+                  job("d", {"a"})})
+        .identities(toy::kinds());
   };
   const auto before = build(1);
   const auto after = build(2);
@@ -89,12 +111,14 @@ TEST(JobGraph, IdentityChangesOnlyDownstream) {
 }
 
 TEST(JobGraph, IdentityDependsOnVersionKindAndOrderOfInputsButNotOnNamesCostsGroups) {
-  const JobGraph plain = graph({job("a", {}, {{"value", 1}}), job("b", {}, {{"value", 2}}), job("c", {"a", "b"})});
+  const JobGraph plain =
+      graph({job("a", {}, {{"value", 1}}), job("b", {}, {{"value", 2}}), job("c", {"a", "b"})});
   Job renamed = job("other", {"b2", "a2"});
   std::swap(renamed.inputs[0], renamed.inputs[1]);
   renamed.group = "group";
   renamed.cost = 17;
-  const JobGraph other = graph({job("a2", {}, {{"value", 1}}), job("b2", {}, {{"value", 2}}), renamed, job("swapped", {"b2", "a2"})});
+  const JobGraph other = graph({job("a2", {}, {{"value", 1}}), job("b2", {}, {{"value", 2}}),
+                                renamed, job("swapped", {"b2", "a2"})});
   const auto identities = plain.identities(toy::kinds());
   const auto others = other.identities(toy::kinds());
   EXPECT_EQ(identities.at("c"), others.at("other"));
@@ -112,15 +136,25 @@ TEST(JobGraph, IdentityIsStableWhenTheGraphGrows) {
 }
 
 TEST(JobGraph, RefusesSpecsThatJsonCannotHold) {
-  EXPECT_THAT(sentence_of([] { graph({job("a", {}, {{"rates", {1.0, std::nan("")}}})}).identities(toy::kinds()); }, ErrorCode::kConfig),
-              HasSubstr("not finite"));
-  EXPECT_THAT(sentence_of([] { graph({job("a", {}, {{"text", "\xff"}})}).identities(toy::kinds()); }, ErrorCode::kConfig),
+  EXPECT_THAT(
+      sentence_of(
+          [] {
+            graph({job("a", {}, {{"rates", {1.0, std::nan("")}}})}).identities(toy::kinds());
+          },
+          ErrorCode::kConfig),
+      HasSubstr("not finite"));
+  EXPECT_THAT(sentence_of(
+                  [] {
+                    graph({job("a", {}, {{"text", "\xff"}})}).identities(toy::kinds());
+                  },
+                  ErrorCode::kConfig),
               HasSubstr("'a'"));
 }
 
 TEST(JobFolderName, IsReadableSafeAndShort) {
   const std::string identity = "0123456789abcdef0123456789abcdef";
-  EXPECT_EQ(job_folder_name(job("transfer/normal+edge2d--depth"), identity), "jobs/transfer.normal+edge2d--depth-0123456789ab");
+  EXPECT_EQ(job_folder_name(job("transfer/normal+edge2d--depth"), identity),
+            "jobs/transfer.normal+edge2d--depth-0123456789ab");
   EXPECT_EQ(job_folder_name(job("../a b\n"), identity), "jobs/_..a_b_-0123456789ab");
   EXPECT_LT(job_folder_name(job(std::string(1000, 'x')), identity).size(), 240U);
 }
@@ -159,7 +193,10 @@ TEST(WorkerMemory, SurvivesANestedGetOfTheSameKeyAndAThrowingMake) {
     return std::pair<std::any, std::size_t>(2, 60);
   };
   EXPECT_EQ(std::any_cast<int>(memory.get("key", outer)), 2);
-  EXPECT_THROW(memory.get("other", []() -> std::pair<std::any, std::size_t> { throw std::runtime_error("no"); }), std::runtime_error);
+  EXPECT_THROW(
+      memory.get("other",
+                 []() -> std::pair<std::any, std::size_t> { throw std::runtime_error("no"); }),
+      std::runtime_error);
   EXPECT_EQ(std::any_cast<int>(memory.get("other", inner)), 1);
 }
 

@@ -29,7 +29,8 @@ namespace affinis::run {
 
 namespace fs = std::filesystem;
 
-inline const std::string kProgram = std::string(AFFINIS_BINARY_DIR) + "/tests/framework/run/run_test_program";
+inline const std::string kProgram =
+    std::string(AFFINIS_BINARY_DIR) + "/tests/framework/run/run_test_program";
 
 /// Keeps warnings and errors.
 class RecordingSink : public LogSink {
@@ -58,8 +59,8 @@ class RunTest : public ::testing::Test {
   fs::path folder() const { return temporary.path() / "run"; }
   fs::path tally_file() const { return temporary.path() / "tally"; }
 
-  void add(const std::string& kind, const std::string& name, nlohmann::json spec, std::vector<std::string> inputs = {},
-           const std::string& group = {}, double cost = 1) {
+  void add(const std::string& kind, const std::string& name, nlohmann::json spec,
+           std::vector<std::string> inputs = {}, const std::string& group = {}, double cost = 1) {
     jobs.push_back({kind, name, std::move(spec), std::move(inputs), group, cost});
   }
   JobGraph graph() const {
@@ -67,7 +68,10 @@ class RunTest : public ::testing::Test {
     for (const Job& job : jobs) result.add(job);
     return result;
   }
-  RunSummary run() { return run_graph(graph(), toy::kinds(), folder(), options, {kProgram, "worker", folder().string()}, logger); }
+  RunSummary run() {
+    return run_graph(graph(), toy::kinds(), folder(), options,
+                     {kProgram, "worker", folder().string()}, logger);
+  }
 
   /// What the tally has of `what` ("start", "end", "step") by job, and clears nothing.
   std::map<std::string, int> tally(const std::string& what) const {
@@ -95,7 +99,9 @@ class RunTest : public ::testing::Test {
     const JobGraph all = graph();
     return folder() / job_folder_name(all.job(name), all.identities(toy::kinds()).at(name));
   }
-  std::string value(const std::string& name) const { return trim(read_file(result_folder(name) / "value.txt")); }
+  std::string value(const std::string& name) const {
+    return trim(read_file(result_folder(name) / "value.txt"));
+  }
 
   TemporaryFolder temporary;
   std::vector<Job> jobs;
@@ -163,7 +169,8 @@ class Child {
 };
 
 /// Waits until the condition holds; false when it does not within a generous time.
-inline bool eventually(const std::function<bool()>& condition, std::chrono::seconds patience = std::chrono::seconds(30)) {
+inline bool eventually(const std::function<bool()>& condition,
+                       std::chrono::seconds patience = std::chrono::seconds(30)) {
   const auto give_up = std::chrono::steady_clock::now() + patience;
   while (std::chrono::steady_clock::now() < give_up) {
     if (condition()) return true;

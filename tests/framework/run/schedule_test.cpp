@@ -8,8 +8,14 @@ namespace {
 
 using ::testing::ElementsAre;
 
-Job job(const std::string& name, std::vector<std::string> inputs, double cost = 1, const std::string& group = {}) {
-  return {.kind = "sum", .name = name, .spec = {}, .inputs = std::move(inputs), .group = group, .cost = cost};
+Job job(const std::string& name, std::vector<std::string> inputs, double cost = 1,
+        const std::string& group = {}) {
+  return {.kind = "sum",
+          .name = name,
+          .spec = {},
+          .inputs = std::move(inputs),
+          .group = group,
+          .cost = cost};
 }
 
 JobGraph graph(std::vector<Job> jobs) {
@@ -24,7 +30,8 @@ std::string take(Schedule& schedule, std::size_t worker) {
 }
 
 TEST(Schedule, StartsTheCostliestChainFirst) {
-  const JobGraph jobs = graph({job("short", {}, 1), job("long", {}, 5), job("root", {}, 1), job("leaf", {"root"}, 10)});
+  const JobGraph jobs = graph(
+      {job("short", {}, 1), job("long", {}, 5), job("root", {}, 1), job("leaf", {"root"}, 10)});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "root");
   EXPECT_EQ(take(schedule, 0), "long");
@@ -36,7 +43,8 @@ TEST(Schedule, StartsTheCostliestChainFirst) {
 }
 
 TEST(Schedule, KeepsGroupsWithTheirWorker) {
-  const JobGraph jobs = graph({job("a1", {}, 9, "a"), job("b1", {}, 8, "b"), job("b2", {}, 7, "b"), job("a2", {}, 1, "a"), job("a3", {}, 1, "a")});
+  const JobGraph jobs = graph({job("a1", {}, 9, "a"), job("b1", {}, 8, "b"), job("b2", {}, 7, "b"),
+                               job("a2", {}, 1, "a"), job("a3", {}, 1, "a")});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "a1");
   EXPECT_EQ(take(schedule, 1), "b1");
@@ -71,7 +79,8 @@ TEST(Schedule, FinishedJobsAreNotHandedOut) {
 }
 
 TEST(Schedule, AFailureBlocksOnlyDependants) {
-  const JobGraph jobs = graph({job("a", {}), job("b", {"a"}), job("c", {"b", "d"}), job("d", {}), job("e", {"d"})});
+  const JobGraph jobs =
+      graph({job("a", {}), job("b", {"a"}), job("c", {"b", "d"}), job("d", {}), job("e", {"d"})});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "a");
   EXPECT_THAT(schedule.give_up("a"), ElementsAre("b", "c"));

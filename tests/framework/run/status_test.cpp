@@ -26,8 +26,10 @@ class Status : public RunTest {
     sqlite3* database = nullptr;
     sqlite3_stmt* statement = nullptr;
     std::string result = "no row";
-    if (sqlite3_open_v2((folder() / "index.sqlite").c_str(), &database, SQLITE_OPEN_READONLY, nullptr) == SQLITE_OK &&
-        sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW) {
+    if (sqlite3_open_v2((folder() / "index.sqlite").c_str(), &database, SQLITE_OPEN_READONLY,
+                        nullptr) == SQLITE_OK &&
+        sqlite3_prepare_v2(database, sql.c_str(), -1, &statement, nullptr) == SQLITE_OK &&
+        sqlite3_step(statement) == SQLITE_ROW) {
       const unsigned char* text = sqlite3_column_text(statement, 0);
       result = text ? reinterpret_cast<const char*>(text) : "null";
     }
@@ -137,7 +139,8 @@ TEST_F(Status, IndexHoldsJobsMetricsAndCosts) {
   add("throw", "train/b", {{"code", "data"}});
   run();
   EXPECT_EQ(query("SELECT state FROM jobs WHERE name = 'train/a'"), "done");
-  EXPECT_EQ(query("SELECT error FROM jobs WHERE name = 'train/b'"), "the data of this job is wrong");
+  EXPECT_EQ(query("SELECT error FROM jobs WHERE name = 'train/b'"),
+            "the data of this job is wrong");
   EXPECT_EQ(query("SELECT value FROM metrics WHERE name = 'train/a' AND metric = 'value'"), "5.0");
   EXPECT_EQ(query("SELECT jobs || ' ' || cost FROM costs WHERE stage = 'train'"), "1 3.0");
 }
@@ -150,7 +153,8 @@ TEST_F(Status, IndexIsBuiltAgainWhenLostOrDamaged) {
   run();
   const auto rebuilt = [&] {
     run();
-    return query("SELECT count(*) FROM jobs WHERE state = 'done'") == "2" && query("SELECT sum(value) FROM metrics") == "11.0";
+    return query("SELECT count(*) FROM jobs WHERE state = 'done'") == "2" &&
+           query("SELECT sum(value) FROM metrics") == "11.0";
   };
   EXPECT_TRUE(rebuilt());
   fs::remove(folder() / "index.sqlite");

@@ -82,7 +82,8 @@ class Steps : public JobKind {
       ++step;
       write_file_atomically(checkpoint, std::to_string(step) + " " + state);
       tally("step " + context.job.name);
-      context.progress(static_cast<double>(step), static_cast<double>(steps), "step " + std::to_string(step));
+      context.progress(static_cast<double>(step), static_cast<double>(steps),
+                       "step " + std::to_string(step));
     }
     std::filesystem::remove(checkpoint);
     std::ofstream(context.folder / "value.txt") << hash64(state) % 1000 << "\n";
@@ -96,7 +97,8 @@ class Crash : public JobKind {
   void run(JobContext& context) const override {
     tally("start " + context.job.name);
     const std::filesystem::path file = context.folder / "attempts.txt";
-    const std::int64_t earlier = std::filesystem::exists(file) ? parse_integer(read_file(file)).value() : 0;
+    const std::int64_t earlier =
+        std::filesystem::exists(file) ? parse_integer(read_file(file)).value() : 0;
     if (earlier < context.job.spec.at("times").get<std::int64_t>()) {
       write_file_atomically(file, std::to_string(earlier + 1));
       const auto signal = context.job.spec.value("signal", SIGKILL);
@@ -116,7 +118,8 @@ class Throw : public JobKind {
     const auto code = context.job.spec.at("code").get<std::string>();
     if (code == "foreign") throw std::runtime_error("a library is unhappy\nframe 1\nframe 2");
     if (code == "number") throw 42;
-    for (const ErrorCode each : {ErrorCode::kConfig, ErrorCode::kIo, ErrorCode::kData, ErrorCode::kNumeric, ErrorCode::kDevice}) {
+    for (const ErrorCode each : {ErrorCode::kConfig, ErrorCode::kIo, ErrorCode::kData,
+                                 ErrorCode::kNumeric, ErrorCode::kDevice}) {
       if (code == error_code_name(each)) fail(each, "the {} of this job is wrong", code);
     }
     fail(ErrorCode::kInternal, "no such code");
@@ -140,7 +143,8 @@ class Chatty : public JobKind {
 class Fill : public JobKind {
  public:
   void run(JobContext& context) const override {
-    write_file_atomically(context.folder / "large.bin", std::string(context.job.spec.at("bytes").get<std::size_t>(), 'x'));
+    write_file_atomically(context.folder / "large.bin",
+                          std::string(context.job.spec.at("bytes").get<std::size_t>(), 'x'));
     write_value(context, 1);
   }
 };
@@ -160,7 +164,12 @@ inline JobKinds kinds(int sum_version = 1) {
 inline nlohmann::json to_json(const std::vector<Job>& jobs) {
   nlohmann::json list = nlohmann::json::array();
   for (const Job& job : jobs) {
-    list.push_back({{"kind", job.kind}, {"name", job.name}, {"spec", job.spec}, {"inputs", job.inputs}, {"group", job.group}, {"cost", job.cost}});
+    list.push_back({{"kind", job.kind},
+                    {"name", job.name},
+                    {"spec", job.spec},
+                    {"inputs", job.inputs},
+                    {"group", job.group},
+                    {"cost", job.cost}});
   }
   return list;
 }
@@ -168,8 +177,9 @@ inline nlohmann::json to_json(const std::vector<Job>& jobs) {
 inline std::vector<Job> from_json(const nlohmann::json& list) {
   std::vector<Job> jobs;
   for (const nlohmann::json& job : list) {
-    jobs.push_back({job.at("kind").get<std::string>(), job.at("name").get<std::string>(), job.at("spec"),
-                    job.at("inputs").get<std::vector<std::string>>(), job.at("group").get<std::string>(), job.at("cost").get<double>()});
+    jobs.push_back({job.at("kind").get<std::string>(), job.at("name").get<std::string>(),
+                    job.at("spec"), job.at("inputs").get<std::vector<std::string>>(),
+                    job.at("group").get<std::string>(), job.at("cost").get<double>()});
   }
   return jobs;
 }

@@ -18,16 +18,19 @@ namespace {
 using namespace affinis;
 using namespace affinis::run;
 
-int run_coordinator(const std::string& program, const std::string& folder, const std::string& graph_file, const std::string& retries,
+int run_coordinator(const std::string& program, const std::string& folder,
+                    const std::string& graph_file, const std::string& retries,
                     const std::string& workers) {
   JobGraph graph;
   for (Job& job : toy::from_json(read_json(graph_file))) graph.add(std::move(job));
   RunOptions options;
   options.retries = parse_integer(retries).value();
   options.devices.clear();
-  for (std::int64_t at = 0; at < parse_integer(workers).value(); ++at) options.devices.push_back("cpu:" + std::to_string(at));
+  for (std::int64_t at = 0; at < parse_integer(workers).value(); ++at)
+    options.devices.push_back("cpu:" + std::to_string(at));
   Logger logger;
-  const RunSummary summary = run_graph(graph, toy::kinds(), folder, options, {program, "worker", folder}, logger);
+  const RunSummary summary =
+      run_graph(graph, toy::kinds(), folder, options, {program, "worker", folder}, logger);
   nlohmann::json states = nlohmann::json::object();
   for (const auto& [name, outcome] : summary.jobs) states[name] = static_cast<int>(outcome.state);
   fmt::print("{}\n", states.dump());
@@ -41,9 +44,11 @@ int main(int count, char** arguments) {
   try {
     if (words.size() == 7 && words[1] == "worker") {
       Logger logger;
-      return worker_main(toy::kinds(), words[2], words[4], static_cast<int>(parse_integer(words[6]).value()), 0.1, logger);
+      return worker_main(toy::kinds(), words[2], words[4],
+                         static_cast<int>(parse_integer(words[6]).value()), 0.1, logger);
     }
-    if (words.size() == 6 && words[1] == "run") return run_coordinator(words[0], words[2], words[3], words[4], words[5]);
+    if (words.size() == 6 && words[1] == "run")
+      return run_coordinator(words[0], words[2], words[3], words[4], words[5]);
     fmt::print(stderr, "unknown arguments\n");
     return 2;
   } catch (const Error& error) {
