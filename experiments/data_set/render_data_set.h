@@ -24,8 +24,8 @@ struct RenderDataSetOptions {
   std::string catalogue;
   std::int64_t samples_per_pixel = 4;
   std::int64_t light_samples = 1;
-  std::int64_t ambient_occlusion_samples = 3;
-  std::int64_t max_triangles = 40000;
+  std::int64_t ambient_occlusion_samples = 2;
+  std::int64_t max_triangles = 50000;
   std::int64_t threads = 0;
 
   static const std::vector<OptionField>& fields();

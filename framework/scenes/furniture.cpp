@@ -170,12 +170,13 @@ FurnitureStore::FurnitureStore(const Device& device, Patterns& patterns, const s
   for (int i = 0; i < kRoles; ++i) {
     const auto role = static_cast<Role>(i);
     auto& candidates = candidates_[static_cast<std::size_t>(i)];
-    if (!candidates.empty() && !mixes_in_solids(role)) continue;
+    const bool reserve = !candidates.empty() && !mixes_in_solids(role);
     for (std::uint64_t variant = 0; variant < kParametricVariants; ++variant) {
       auto candidate = std::make_unique<Candidate>();
       candidate->role = role;
       candidate->semantic = role_semantic(role);
       candidate->variant = variant;
+      candidate->reserve = reserve;
       candidate->elevation = parametric_elevation(role);
       candidates.push_back(std::move(candidate));
     }
@@ -224,10 +225,12 @@ std::shared_ptr<const Piece> FurnitureStore::choose(Role role, RandomStream& str
   std::iota(order.begin(), order.end(), std::size_t{0});
   stream.shuffle(std::span(order));
   const auto fits = [&](const Vec3& size) { return size.x <= space.width && size.y <= space.depth && size.z <= space.height; };
+  std::stable_partition(order.begin(), order.end(), [&](std::size_t i) { return !candidates[i]->reserve; });
   std::shared_ptr<const Piece> other;
   for (const std::size_t i : order) {
     Candidate& candidate = *candidates[i];
     if (candidate.entry && !fits(candidate.size)) continue;
+    if (candidate.reserve && other) break;
     if (candidate.entry && !collection.empty() && candidate.entry->collection != collection && other) continue;
     const std::shared_ptr<const Piece> piece = load(candidate);
     if (!piece || !fits(piece->size)) continue;

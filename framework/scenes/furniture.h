@@ -52,7 +52,7 @@ struct Space {
 class FurnitureStore {
  public:
   /// Catalogue entries are sorted into roles by name, category and size; roles that the catalogue does not serve, and all of them
-  /// when `entries` is empty, get parametric solids.
+  /// when `entries` is empty, get parametric solids. These also stand in where no model of a role fits or can be read.
   FurnitureStore(const Device& device, Patterns& patterns, const std::vector<CatalogueEntry>& entries, std::int64_t max_triangles,
                  int max_texture_side);
 
@@ -68,6 +68,7 @@ class FurnitureStore {
     Semantic semantic;
     std::optional<CatalogueEntry> entry;
     std::uint64_t variant = 0;  ///< of a parametric solid
+    bool reserve = false;       ///< offered only when nothing else fits
     Vec3 size;
     float elevation = 0;
     std::once_flag once;

@@ -14,6 +14,7 @@ namespace affinis::scenes {
 /// small neighbourhood complement one another (the gradient noise of Jimenez 2014).
 struct RoomTracer::Sampler {
   std::uint32_t index = 0;
+  std::size_t turn = 0;  ///< which lights are asked next
   double shift_u = 0, shift_v = 0;
 
   void start_pixel(double x, double y) {
@@ -174,7 +175,12 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
                                         const SceneOptions& options) const {
   Incoming incoming;
   const Vec3 mirrored = reflected(-view, normal);
-  for (const Light& light : room_.lights) {
+  // Of many lights each colour sample asks two, in turn, and counts them for all.
+  constexpr std::size_t kAsked = 2;
+  const std::size_t lights = room_.lights.size(), asked = std::min(kAsked, lights);
+  const float share = asked ? static_cast<float>(lights) / static_cast<float>(asked * static_cast<std::size_t>(options.light_samples)) : 0;
+  for (std::size_t k = 0; k < asked; ++k) {
+    const Light& light = room_.lights[(sampler.turn * asked + k) % lights];
     Vec3 sum, gloss;
     for (std::int64_t s = 0; s < options.light_samples; ++s) {
       const Vec2 r = sampler.next();
@@ -210,8 +216,8 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
       }
     }
     // A lamp's own body draws a fine-grained shadow on the ceiling: that is smoothed, shadows on what lies below stay crisp.
-    (light.ball && normal.z > -0.7f ? incoming.hard : incoming.soft) += sum * (1 / static_cast<float>(options.light_samples));
-    incoming.highlight += gloss * (1 / static_cast<float>(options.light_samples));
+    (light.ball && normal.z > -0.7f ? incoming.hard : incoming.soft) += sum * share;
+    incoming.highlight += gloss * share;
   }
   if (luminance(room_.sun) > 0) {
     const float cosine = dot(room_.sun_direction, normal);
@@ -410,6 +416,7 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
       Vec3 sum;
       for (std::int64_t sy = 0; sy < grid; ++sy) {
         for (std::int64_t sx = 0; sx < grid; ++sx) {
+          sampler.turn = static_cast<std::size_t>(x + 2 * y + sy * grid + sx);
           const double jx = stream.uniform(), jy = stream.uniform();
           const Vec3 ray = rays.direction(px + (static_cast<double>(sx) + jx) / static_cast<double>(grid), py + (static_cast<double>(sy) + jy) / static_cast<double>(grid));
           // One glaring sample must not outshine its pixel's others.
