@@ -22,6 +22,7 @@ constexpr const char* kFloor = "floor";
 
 task::TaskInfo describe() {
   return {.name = kName,
+          .aliases = {},
           .display_name = "Free Floor",
           .family = "semantic",
           .fields = {"rgb", "semantic"},

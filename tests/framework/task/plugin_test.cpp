@@ -54,7 +54,7 @@ TEST(Plugin, AFileThatIsNoLibraryIsRefused) {
 
 TEST(Plugin, WhatWasHalfRegisteredIsTakenOutAgain) {
   TaskRegistry registry("task");
-  register_task(registry, {{.name = "taken"}, [](const TaskContext&) { return std::make_shared<const testing::ToyTask>(); }});
+  register_task(registry, testing::toy_type("taken"));
   EXPECT_THAT(refusal(kFixtures / "libhalf_registered.so", registry), AllOf(HasSubstr("libhalf_registered.so"), HasSubstr("'taken'")));
   EXPECT_EQ(registry.names(), std::vector<std::string>{"taken"});
   EXPECT_EQ(registry.find("first_alias"), nullptr);

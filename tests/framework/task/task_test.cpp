@@ -15,6 +15,7 @@ namespace {
 
 using testing::floats;
 using testing::normal_values;
+using testing::toy_type;
 using testing::ToyTask;
 
 Example example_of(std::int64_t side, bool with_mask) {
@@ -77,12 +78,13 @@ TEST(DefaultLoss, ADivergedPredictionIsNotTakenForAMissingLabel) {
 
 TEST(RegisterTask, NamesAndAliases) {
   TaskRegistry registry("task");
-  const auto make = [](const TaskContext&) { return std::make_shared<const ToyTask>(); };
-  register_task(registry, {{.name = "toy", .aliases = {"plaything"}}, make});
+  register_task(registry, toy_type("toy", {"plaything"}));
   EXPECT_EQ(registry.get("plaything")->info.name, "toy");
-  EXPECT_THROW(register_task(registry, {{.name = "other", .aliases = {"toy"}}, make}), Error);
-  EXPECT_THROW(register_task(registry, {{.name = ""}, make}), Error);
-  EXPECT_THROW(register_task(registry, {{.name = "unmade"}, nullptr}), Error);
+  EXPECT_THROW(register_task(registry, toy_type("other", {"toy"})), Error);
+  EXPECT_THROW(register_task(registry, toy_type("")), Error);
+  TaskType unmade = toy_type("unmade");
+  unmade.make = nullptr;
+  EXPECT_THROW(register_task(registry, unmade), Error);
   EXPECT_EQ(registry.names(), std::vector<std::string>{"toy"});
 }
 

@@ -13,7 +13,10 @@ class ToyTask : public Task {
   enum class Flaw { kNone, kShape, kNaN, kNoise, kMask, kDetached, kMixesImages, kOtherLoss, kMetrics, kThrows };
 
   explicit ToyTask(Flaw flaw = Flaw::kNone) : flaw_(flaw) {
-    info_ = {.name = "toy", .fields = {"rgb"}, .head = "vector", .metrics = error_metrics(1).infos};
+    info_.name = "toy";
+    info_.fields = {"rgb"};
+    info_.head = "vector";
+    info_.metrics = error_metrics(1).infos;
     if (flaw == Flaw::kMetrics) info_.metrics.pop_back();
   }
 
@@ -61,6 +64,15 @@ class ToyTask : public Task {
   TaskInfo info_;
   mutable std::int64_t calls_ = 0;
 };
+
+/// A type of that name which makes toys.
+inline TaskType toy_type(const std::string& name, const std::vector<std::string>& aliases = {}) {
+  TaskType type;
+  type.info.name = name;
+  type.info.aliases = aliases;
+  type.make = [](const TaskContext&) { return std::make_shared<const ToyTask>(); };
+  return type;
+}
 
 /// Samples of a red that grows with the sample; the first one is black when `with_black`.
 inline std::vector<data::Sample> red_samples(std::int64_t count, bool with_black = false) {
