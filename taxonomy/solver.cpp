@@ -127,12 +127,12 @@ class Search {
     frequency_.assign(instance_.sources, 0);
     double best = std::numeric_limits<double>::infinity();
     double total = 0;
-    double scale = root ? 1.5 : 1.0;
+    double scale = 1.5;
     int stale = 0;
     for (int round = 0; round < (root ? kRootRounds : kNodeRounds); ++round) {
       if (!relaxation_.load(node.decisions, edges)) return;
       const double before = best;
-      if (scale <= kLeastScale) scale = 1.0;
+      if (scale <= kLeastScale) scale = 1.5;
       best = std::numeric_limits<double>::infinity();
       for (int i = 0; i < (root ? kRootIterations : kNodeIterations); ++i) {
         relaxation_.evaluate(multipliers);
