@@ -24,7 +24,8 @@ constexpr double kSmallHeight = 9;
 constexpr int kLine = 18;
 constexpr int kSwatch = 11;
 constexpr int kBarHeight = 10;
-constexpr std::size_t kMostLegendLines = 14;
+constexpr std::size_t kMostLegendLines = 12;
+constexpr int kLegendColumnWidth = 80;
 
 double element_at(const FieldValue& value, std::size_t i) {
   switch (value.spec->type) {
@@ -95,12 +96,21 @@ std::vector<std::pair<std::int64_t, std::string>> present_classes(const Column& 
   return present;
 }
 
-int key_height(const Column& column) {
+std::size_t legend_columns(int width) { return width >= 2 * kLegendColumnWidth ? 2 : 1; }
+
+int legend_height(const Column& column, int width) {
+  const std::size_t columns = legend_columns(width);
+  // One more line where not all have room: it says how many are left.
+  const bool all = column.classes.size() <= columns * kMostLegendLines;
+  return kLine * static_cast<int>(all ? (column.classes.size() + columns - 1) / columns : kMostLegendLines + 1);
+}
+
+int key_height(const Column& column, int width) {
   switch (column.spec->display) {
     case FieldDisplay::kScalar:
     case FieldDisplay::kSigned: return kBarHeight + kLine + 4;
     case FieldDisplay::kNormal: return 58;
-    case FieldDisplay::kLabels: return kLine * static_cast<int>(std::min(column.classes.size(), kMostLegendLines + 1));
+    case FieldDisplay::kLabels: return legend_height(column, width);
     case FieldDisplay::kColour:
     case FieldDisplay::kNumbers: return 0;
   }
@@ -148,16 +158,21 @@ void draw_normal_key(Image& sheet, int x, int y, int width) {
 }
 
 void draw_legend(Image& sheet, const Column& column, int x, int y, int width) {
-  for (std::size_t i = 0; i < column.classes.size(); ++i) {
-    const int line = y + kLine * static_cast<int>(i);
-    if (i == kMostLegendLines && column.classes.size() > kMostLegendLines) {
-      draw_text(sheet, fmt::format("and {} more", column.classes.size() - i), x, line + kSwatch, kSmallHeight, kFaintInk);
-      return;
-    }
+  const std::size_t columns = legend_columns(width);
+  const int column_width = width / static_cast<int>(columns);
+  const std::size_t shown = std::min(column.classes.size(), columns * kMostLegendLines);
+  const std::size_t lines = (shown + columns - 1) / columns;
+  for (std::size_t i = 0; i < shown; ++i) {
+    const int left = x + column_width * static_cast<int>(i / lines);
+    const int top = y + kLine * static_cast<int>(i % lines);
     std::uint8_t rgb[3];
     label_colour(column.classes[i].first, rgb);
-    fill(sheet, x, line, kSwatch, kSwatch, rgb);
-    draw_fitting(sheet, column.classes[i].second, x + kSwatch + 6, line + kSwatch, kSmallHeight, kInk, width - kSwatch - 6);
+    fill(sheet, left, top, kSwatch, kSwatch, rgb);
+    draw_fitting(sheet, column.classes[i].second, left + kSwatch + 6, top + kSwatch, kSmallHeight, kInk, column_width - kSwatch - 10);
+  }
+  if (shown < column.classes.size()) {
+    const int top = y + kLine * static_cast<int>(lines);
+    draw_text(sheet, fmt::format("and {} more", column.classes.size() - shown), x, top + kSwatch, kSmallHeight, kFaintInk);
   }
 }
 
@@ -262,6 +277,9 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
     classes.push_back(class_name(store, position));
   }
 
+  const int side = static_cast<int>(store.info().image_side);
+  const int factor = std::max(1, (options.least_cell_pixels + side - 1) / side);
+  const int cell = side * factor;
   std::vector<Column> columns;
   int keys_height = 0;
   for (const std::string& name : names) {
@@ -273,13 +291,10 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
       column.range = {-greatest, greatest};
     }
     column.classes = present_classes(column, store.info().vocabularies);
-    keys_height = std::max(keys_height, key_height(column));
+    keys_height = std::max(keys_height, key_height(column, cell));
     columns.push_back(std::move(column));
   }
 
-  const int side = static_cast<int>(store.info().image_side);
-  const int factor = std::max(1, (options.least_cell_pixels + side - 1) / side);
-  const int cell = side * factor;
   const std::string title = options.title.empty() ? store.path().filename().string() : options.title;
   const std::string subtitle = fmt::format("split {}, {} of {} samples, {} x {} pixels", store.info().split, positions.size(), store.size(), side, side);
   int label_width = 60;
