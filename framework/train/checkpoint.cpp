@@ -174,10 +174,13 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   const std::filesystem::path path = folder / kFileName;
   const std::filesystem::path previous = folder / kPreviousName;
   std::error_code ignored;
-  std::filesystem::remove(previous, ignored);
-  // A file system without hard links keeps no second checkpoint; the first is still replaced in one step.
-  if (!checkpoint.state.finished) std::filesystem::create_hard_link(path, previous, ignored);
+  if (!checkpoint.state.finished && std::filesystem::exists(path)) {
+    // A file system without hard links keeps no second checkpoint; the first is still replaced in one step.
+    std::filesystem::remove(previous, ignored);
+    std::filesystem::create_hard_link(path, previous, ignored);
+  }
   nn::write_safetensors(path, file);
+  if (checkpoint.state.finished) std::filesystem::remove(previous, ignored);
 }
 
 std::optional<Checkpoint> read_checkpoint(const std::filesystem::path& folder, const nlohmann::json& identity, Logger& logger) {
