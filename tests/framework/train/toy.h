@@ -12,8 +12,12 @@
 #include "framework/core/error.h"
 #include "framework/train/batch_source.h"
 #include "framework/train/network.h"
+#include "framework/train/trainer.h"
 
 namespace affinis::train::toy {
+
+/// These tensors are tiny: a second thread would only wait.
+inline const bool kOneThread = (set_threads(1), true);
 
 /// Two linear layers with a tanh between them, under torch::nn::Sequential's names ("0.weight", "2.bias"), and dropout after the tanh.
 class Mlp : public nn::Module {
