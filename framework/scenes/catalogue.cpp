@@ -284,8 +284,8 @@ Mesh load_catalogue_mesh(const CatalogueEntry& entry, std::int64_t max_triangles
 
   const auto [low, high] = mesh.bounds();
   const Vec3 extent = high - low;
-  const bool finite = std::isfinite(extent.x) && std::isfinite(extent.y) && std::isfinite(extent.z) && length(extent) > 0;
-  AFFINIS_CHECK(finite, ErrorCode::kFormat, "{} in {} has vertices that are not finite", entry.model, entry.file.string());
+  const bool finite = std::all_of(mesh.vertices.begin(), mesh.vertices.end(), [](const Mesh::Vertex& v) { return std::isfinite(v.position.x) && std::isfinite(v.position.y) && std::isfinite(v.position.z); });
+  AFFINIS_CHECK(finite && length(extent) > 0, ErrorCode::kFormat, "{} in {} has no extent, or vertices that are not finite", entry.model, entry.file.string());
   const auto ratio = [](float wanted, float is) { return is > 1e-9f ? wanted / is : 1; };
   const Vec3 scale{ratio(entry.size.x, extent.x), ratio(entry.size.y, extent.y), ratio(entry.size.z, extent.z)};
   const Vec3 foot{(low.x + high.x) / 2, (low.y + high.y) / 2, low.z};

@@ -22,7 +22,7 @@ constexpr const char* kProperties =
     "license=CC0\n"
     "# a comment\n"
     "id#1=Test#wedge\n"
-    "name#1=Bed\n"
+    "name#1=Dressing table\n"
     "category#1=Bedroom\n"
     "model#1=/models/wedge.obj\n"
     "width#1=200\n"
@@ -91,7 +91,7 @@ std::string sentence_of(ErrorCode code, const std::function<void()>& action) {
 TEST_F(SmallCatalogue, ReadsEntries) {
   const auto entries = read_catalogue(path());
   ASSERT_EQ(entries.size(), 2u) << "an entry without width counts";
-  EXPECT_EQ(entries[0].name, "Bed");
+  EXPECT_EQ(entries[0].name, "Dressing table");
   EXPECT_EQ(entries[0].category, "Bedroom");
   EXPECT_EQ(entries[0].author, "Ren\xC3\xA9");
   EXPECT_EQ(entries[0].licence, "CC0");
@@ -154,7 +154,7 @@ TEST_F(SmallCatalogue, RefusesAZipWithoutACatalogue) {
 }
 
 TEST_F(SmallCatalogue, SurvivesNonsenseInModels) {
-  for (const std::string& text : {std::string("f 1 2 3\n"), std::string("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 99\n"), std::string("v nan 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), std::string("\x00\x01\x02", 3)}) {
+  for (const std::string& text : {std::string("f 1 2 3\n"), std::string("v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 99\n"), std::string("v 1e39 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"), std::string("\x00\x01\x02", 3)}) {
     write({{"PluginFurnitureCatalog.properties", kProperties}, {"models/wedge.obj", text}});
     const CatalogueEntry entry = read_catalogue(path())[0];
     EXPECT_THAT(sentence_of(ErrorCode::kFormat, [&] { load_catalogue_mesh(entry, 100, 64); }), HasSubstr("wedge.obj")) << text;
@@ -173,12 +173,15 @@ TEST_F(SmallCatalogue, ServesRolesAndNamesAuthors) {
   FurnitureStore store(device, patterns, read_catalogue(path()), 100, 64);
   RandomStream stream(1, "test");
   EXPECT_TRUE(store.attribution().empty()) << "nothing was used yet";
-  const auto bed = store.choose(Role::kBed, stream);
-  ASSERT_NE(bed, nullptr);
-  EXPECT_EQ(bed->name, "Bed");
-  EXPECT_EQ(bed->semantic, Semantic::kBed);
-  EXPECT_EQ(store.choose(Role::kBed, stream), bed) << "loaded twice";
-  EXPECT_EQ(store.choose(Role::kBed, stream, {1.5f, 1, 1}), nullptr) << "does not fit";
+  const auto table = store.choose(Role::kDressingTable, stream);
+  ASSERT_NE(table, nullptr);
+  EXPECT_EQ(table->name, "Dressing table");
+  EXPECT_EQ(table->semantic, Semantic::kTable);
+  EXPECT_EQ(store.choose(Role::kDressingTable, stream), table) << "loaded twice";
+  const auto narrow = store.choose(Role::kDressingTable, stream, {1.5f, 1, 2});
+  ASSERT_NE(narrow, nullptr);
+  EXPECT_EQ(narrow->name, "solid") << "the model is 2 m wide";
+  EXPECT_EQ(store.choose(Role::kDressingTable, stream, {0.5f, 1, 2}), nullptr) << "nothing is that narrow";
   EXPECT_NE(store.choose(Role::kToilet, stream), nullptr) << "roles without an entry get solids";
   ASSERT_EQ(store.attribution().size(), 1u);
   EXPECT_THAT(store.attribution()[0], HasSubstr("Ren\xC3\xA9"));
