@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <fstream>
+#include <optional>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -79,7 +80,40 @@ class ForwardSink : public LogSink {
   const Execution& execution_;
 };
 
-/// What an attempt that was killed left half-written: temporary files of write_file_atomically, and a result not yet renamed.
+/// The result of a job that is done but not yet safe on the disk: trusted only until the machine starts anew.
+fs::path unsynced_result(const fs::path& partial) {
+  std::string boot;
+  std::ifstream("/proc/sys/kernel/random/boot_id") >> boot;
+  return partial / (".done-" + (boot.empty() ? "unknown" : boot) + ".json");
+}
+
+void sync_files(const fs::path& folder) {
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file() && !entry.is_symlink()) sync_path(entry.path());
+  }
+}
+
+/// Syncs everything, then gives the result its name, then the folder its own: a done.json in a partial folder is the truth already.
+void publish(AtomicFolder& folder) {
+  const fs::path unsynced = unsynced_result(folder.temporary());
+  if (fs::exists(unsynced)) {
+    sync_files(folder.temporary());
+    fs::rename(unsynced, folder.temporary() / "done.json");
+  }
+  folder.commit();
+}
+
+/// What an earlier attempt finished and could not publish before it was killed.
+std::optional<JobResult> unpublished(const fs::path& partial, const std::string& identity) {
+  const fs::path unsynced = unsynced_result(partial);
+  for (const fs::path& file : {partial / "done.json", unsynced}) {
+    const std::optional<JobResult> result = read_result_file(file);
+    if (result && result->identity == identity) return result;
+  }
+  return std::nullopt;
+}
+
+/// What an attempt that was killed left half-written: temporary files of write_file_atomically, and a result that is not whole.
 void remove_leftovers(const fs::path& partial) {
   std::error_code error;
   fs::remove(partial / "done.json", error);
@@ -87,7 +121,7 @@ void remove_leftovers(const fs::path& partial) {
   for (const fs::directory_entry& entry : fs::recursive_directory_iterator(partial, error)) {
     const std::string name = entry.path().filename().string();
     if (entry.is_regular_file(error) && name.starts_with('.') &&
-        name.find(".tmp-") != std::string::npos) {
+        (name.find(".tmp-") != std::string::npos || name.starts_with(".done-"))) {
       leftovers.push_back(entry.path());
     }
   }
@@ -123,6 +157,10 @@ JobResult execute(const Execution& execution, const JobKind& kind) {
   AtomicFolder folder(execution.folder);
   const fs::path& partial = folder.temporary();
   const Descriptor lock = lock_folder(partial, job.name);
+  if (const std::optional<JobResult> result = unpublished(partial, execution.identity)) {
+    publish(folder);
+    return *result;
+  }
   remove_leftovers(partial);
   WorkClock clock(partial);
 
@@ -158,9 +196,8 @@ JobResult execute(const Execution& execution, const JobKind& kind) {
 
   JobResult result{execution.identity, job.kind,        job.name,
                    job.spec,           context.metrics, clock.seconds()};
-  // commit() syncs it with everything else in the folder.
-  write_plainly(partial / "done.json", to_json(result).dump(2) + "\n");
-  folder.commit();
+  write_plainly(unsynced_result(partial), to_json(result).dump(2) + "\n");
+  publish(folder);
   return result;
 }
 

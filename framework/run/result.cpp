@@ -20,15 +20,19 @@ nlohmann::json to_json(const JobResult& result) {
 }
 
 std::optional<JobResult> read_result(const fs::path& folder, std::string* why) {
+  return read_result_file(folder / "done.json", why);
+}
+
+std::optional<JobResult> read_result_file(const fs::path& file, std::string* why) {
   std::string ignored;
   std::string& reason = why ? *why : ignored;
   std::error_code error;
-  if (!fs::exists(folder / "done.json", error)) {
+  if (!fs::exists(file, error)) {
     reason = "it has no done.json";
     return std::nullopt;
   }
   try {
-    const nlohmann::json value = read_json(folder / "done.json");
+    const nlohmann::json value = read_json(file);
     JobResult result;
     result.identity = value.at("identity").get<std::string>();
     result.kind = value.at("kind").get<std::string>();

@@ -26,6 +26,9 @@ nlohmann::json to_json(const JobResult& result);
 /// The result in `folder`; nothing when the folder has no done.json or one that cannot be read (`why` then says which, if given).
 std::optional<JobResult> read_result(const std::filesystem::path& folder, std::string* why = nullptr);
 
+/// As above from a file that need not be named done.json.
+std::optional<JobResult> read_result_file(const std::filesystem::path& file, std::string* why = nullptr);
+
 /// The finished result of the job with `identity` in its final `folder`. A folder that is there but is not a whole result of this
 /// identity is renamed to "<folder>.damaged-<n>" (`set_aside` then holds a sentence that says so) and counts as none.
 std::optional<JobResult> finished_result(const std::filesystem::path& folder, const std::string& identity,

@@ -375,6 +375,15 @@ TEST_F(RunJobHere, ThrowsTheJobsErrorWithItsName) {
   EXPECT_EQ(sentence("odd", ErrorCode::kInternal), "job odd: a library is unhappy");
 }
 
+TEST_F(RunJobHere, PublishesWhatWasDoneBeforeAKillWithoutDoingItAgain) {
+  add("sum", "a", {{"value", 1}});
+  run_job_here(graph(), "a", toy::kinds(), folder(), "cpu:0", 1, logger);
+  fs::rename(result_folder("a"), result_folder("a").string() + ".partial");
+  run_job_here(graph(), "a", toy::kinds(), folder(), "cpu:0", 1, logger);
+  EXPECT_EQ(tally("start").at("a"), 1);
+  EXPECT_EQ(value("a"), "1");
+}
+
 TEST_F(RunJobHere, RefusesAJobThatAnotherProcessWorksOn) {
   add("sum", "slow", {{"value", 1}, {"seconds", 30}});
   write_json(temporary.path() / "graph.json", toy::to_json(jobs));

@@ -85,7 +85,6 @@ class Steps : public JobKind {
       context.progress(static_cast<double>(step), static_cast<double>(steps),
                        "step " + std::to_string(step));
     }
-    std::filesystem::remove(checkpoint);
     std::ofstream(context.folder / "value.txt") << hash64(state) % 1000 << "\n";
     tally("end " + context.job.name);
   }
