@@ -17,8 +17,21 @@
 
 #include "framework/core/error.h"
 
+#if defined(__SANITIZE_THREAD__)
+#include <sanitizer/tsan_interface.h>
+#endif
+
 namespace affinis::data {
 namespace {
+
+/// TBB orders its stages within its own library, where the thread sanitizer does not see it: these two say it where it looks.
+#if defined(__SANITIZE_THREAD__)
+void hand_over(void* what) { __tsan_release(what); }
+void take_over(void* what) { __tsan_acquire(what); }
+#else
+void hand_over(void*) {}
+void take_over(void*) {}
+#endif
 
 /// One sample on its way through the pipeline.
 struct Piece {
@@ -139,14 +152,20 @@ struct LoaderEngine::State {
     const auto batch_size = static_cast<std::size_t>(options.batch_size);
 
     const auto draw = [&](tbb::flow_control& control) -> std::size_t {
+      take_over(&next_position);
       if (stopping || next_position >= order.size()) control.stop();
-      return next_position++;
+      const std::size_t drawn = next_position++;
+      hand_over(&next_position);
+      return drawn;
     };
     const auto work = [&](std::size_t i) {
-      return stopping ? std::make_shared<Piece>() : std::make_shared<Piece>(make(order[i], epoch));
+      take_over(&next_position);
+      auto piece = stopping ? std::make_shared<Piece>() : std::make_shared<Piece>(make(order[i], epoch));
+      hand_over(&batch);
+      return piece;
     };
     // Batches before a bad sample come out whole, whatever the number of threads.
-    const auto collate = [&](const std::shared_ptr<Piece>& piece) {
+    const auto add = [&](const std::shared_ptr<Piece>& piece) {
       if (over || stopping) return;
       if (piece->failure) {
         over = true;
@@ -157,11 +176,17 @@ struct LoaderEngine::State {
       batch.push_back(std::move(piece->item));
       if (batch.size() == batch_size) over = !deliver({std::exchange(batch, {}), nullptr});
     };
+    const auto collate = [&](const std::shared_ptr<Piece>& piece) {
+      take_over(&batch);
+      add(piece);
+      hand_over(&batch);
+    };
     const int threads = usable_threads(options);
     const std::size_t tokens = threads == 1 ? 1 : 2 * static_cast<std::size_t>(threads);
     tbb::parallel_pipeline(tokens, tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order, draw) &
                                        tbb::make_filter<std::size_t, std::shared_ptr<Piece>>(tbb::filter_mode::parallel, work) &
                                        tbb::make_filter<std::shared_ptr<Piece>, void>(tbb::filter_mode::serial_in_order, collate));
+    take_over(&batch);
     if (!over && !stopping && !batch.empty()) deliver({std::move(batch), nullptr});
   }
 
