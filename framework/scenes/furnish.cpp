@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
 
 #include "framework/scenes/room.h"
@@ -465,6 +466,7 @@ class Furnisher {
       if (piece == base) counters.emplace_back(*placed, middle);
       t += piece->size.x + 0.003f;
     }
+    if (!counters.empty()) splashback(best_wall, t);
     if (stove_middle && hood) at_wall(hood, best_wall, *stove_middle, std::max(1.5f, hood->elevation), 0.004f);
     if (upper) {
       for (float u = 0.02f + upper->size.x / 2; u < wall.length - upper->size.x / 2; u += upper->size.x + 0.004f) {
@@ -495,6 +497,43 @@ class Furnisher {
     if (chance(0.5)) plants_and_lamps(1, 0);
     if (chance(0.6)) hang(Role::kWallClock, 1.75f);
     pictures(static_cast<int>(stream_.below(2)));
+  }
+
+  /// Tiles on the wall behind a run of cabinets that ends at `end`, below windows where there are any.
+  void splashback(int side, float end) {
+    constexpr std::uint32_t kTones[] = {0xf2f4f4, 0xdfe9ea, 0x9fc0c6, 0x8fa8bf, 0xd9cdb8, 0xa9c2a4, 0x6e8c9c};
+    constexpr float kLow = 0.84f, kHigh = 1.475f, kThin = 0.002f, kMargin = 0.06f;
+    Mesh mesh;
+    const std::uint16_t tiles = mesh.add_material(context_.patterns.material(Pattern::kBricks, stream_.below(Patterns::kVariants), colour(kTones[stream_.below(std::size(kTones))]) * 1.1f));
+    mesh.materials[tiles].shine = 0.12f;
+    const Wall wall = wall_of(room_, side);
+    std::vector<float> cuts{0, std::min(end, wall.length)};
+    for (const Opening& window : room_.windows) {
+      if (window.wall != side) continue;
+      for (const float t : {window.left - kMargin, window.right + kMargin}) {
+        if (t > 0 && t < end) cuts.push_back(t);
+      }
+    }
+    std::sort(cuts.begin(), cuts.end());
+    for (std::size_t i = 0; i + 1 < cuts.size(); ++i) {
+      const float middle = (cuts[i] + cuts[i + 1]) / 2;
+      float top = kHigh;
+      for (const Opening& window : room_.windows) {
+        if (window.wall == side && middle > window.left - kMargin && middle < window.right + kMargin) top = std::min(top, window.low - 0.04f);
+      }
+      if (top <= kLow || cuts[i + 1] - cuts[i] < 1e-3f) continue;
+      const Vec2 a = wall.start + wall.along * cuts[i] + wall.inward * kThin, b = wall.start + wall.along * cuts[i + 1] + wall.inward * kThin;
+      mesh.add_quad({b.x, b.y, kLow}, {a.x, a.y, kLow}, {a.x, a.y, top}, {b.x, b.y, top}, tiles);
+      const std::size_t first = mesh.vertices.size() - 4;
+      const Vec2 uv[4] = {{cuts[i + 1], 0}, {cuts[i], 0}, {cuts[i], top - kLow}, {cuts[i + 1], top - kLow}};
+      for (std::size_t k = 0; k < 4; ++k) mesh.vertices[first + k].uv = uv[k];
+    }
+    if (mesh.triangles.empty()) return;
+    Object object;
+    object.model = std::make_shared<const Model>(context_.device, std::move(mesh));
+    object.semantic = Semantic::kWall;
+    object.name = "splashback";
+    room_.objects.push_back(std::move(object));
   }
 
   /// Penalty of a wall for a kitchen run: doors and low windows.

@@ -171,7 +171,7 @@ FurnitureStore::FurnitureStore(const Device& device, Patterns& patterns, const s
     const auto role = static_cast<Role>(i);
     auto& candidates = candidates_[static_cast<std::size_t>(i)];
     const bool reserve = !candidates.empty() && !mixes_in_solids(role);
-    for (std::uint64_t variant = 0; variant < kParametricVariants; ++variant) {
+    for (std::uint64_t variant = 0; variant < parametric_variants(role); ++variant) {
       auto candidate = std::make_unique<Candidate>();
       candidate->role = role;
       candidate->semantic = role_semantic(role);

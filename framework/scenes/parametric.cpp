@@ -666,6 +666,8 @@ Mesh parametric_mesh(Role role, std::uint64_t variant, Patterns& patterns) {
   return std::move(b.mesh);
 }
 
+std::uint64_t parametric_variants(Role role) { return role == Role::kPicture ? Patterns::kPaintings : 6; }
+
 float parametric_elevation(Role role) {
   switch (role) {
     case Role::kKitchenUpper: return 1.45f;

@@ -6,8 +6,8 @@
 
 namespace affinis::scenes {
 
-/// Number of parametric variants of every role.
-inline constexpr std::uint64_t kParametricVariants = 6;
+/// Number of parametric variants of a role.
+std::uint64_t parametric_variants(Role role);
 
 /// A piece made of boxes, cylinders and ellipsoids; depends on (role, variant) alone.
 Mesh parametric_mesh(Role role, std::uint64_t variant, Patterns& patterns);

@@ -322,9 +322,10 @@ float Patterns::extent(Pattern pattern) {
 }
 
 std::shared_ptr<const Texture> Patterns::get(Pattern pattern, std::uint64_t variant) {
+  variant %= pattern == Pattern::kPainting ? kPaintings : kVariants;
   const std::lock_guard lock(mutex_);
-  auto& texture = made_[{pattern, variant % kVariants}];
-  if (!texture) texture = std::make_shared<const Texture>(make(pattern, variant % kVariants));
+  auto& texture = made_[{pattern, variant}];
+  if (!texture) texture = std::make_shared<const Texture>(make(pattern, variant));
   return texture;
 }
 

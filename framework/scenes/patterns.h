@@ -32,8 +32,9 @@ enum class Pattern {
 /// Makes each pattern once, when first asked for; thread-safe. A pattern depends on (pattern, variant) alone.
 class Patterns {
  public:
-  /// Number of variants that differ.
+  /// Number of variants that differ; pictures have more, as one sees several at once.
   static constexpr std::uint64_t kVariants = 8;
+  static constexpr std::uint64_t kPaintings = 20;
 
   std::shared_ptr<const Texture> get(Pattern pattern, std::uint64_t variant);
   /// A material with this pattern in the colour `tint`, at the pattern's natural size.

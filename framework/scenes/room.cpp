@@ -227,11 +227,6 @@ class Shell {
     }
     const int accent_wall = stream_.uniform() < 0.4 && !tiled ? static_cast<int>(stream_.below(4)) : -1;
     const std::uint16_t accent = accent_wall >= 0 ? surface(pick_colour(stream_, kAccents), stream_.uniform() < 0.3) : look.upper;
-    std::uint16_t splash = look.upper;
-    if (room_.room_class == RoomClass::kKitchen) {
-      splash = mesh.add_material(context_.patterns.material(Pattern::kBricks, style_.tile_variant + 1, pick_colour(stream_, kWallTiles) * 1.1f));
-      mesh.materials[splash].shine = 0.12f;
-    }
     Material trim_material;
     trim_material.tint = style_.trim;
     trim_material.shine = 0.05f;
@@ -241,8 +236,6 @@ class Shell {
       const Wall wall = wall_of(room_, side);
       std::vector<float> ts{0, wall.length}, zs{0, room_.size.z};
       if (look.split > 0 && look.split < room_.size.z) zs.push_back(look.split);
-      const bool kitchen = room_.room_class == RoomClass::kKitchen;
-      if (kitchen) zs.insert(zs.end(), {0.85f, 1.48f});
       for (const Opening& window : room_.windows) {
         if (window.wall != side) continue;
         ts.insert(ts.end(), {window.left, window.right});
@@ -258,7 +251,6 @@ class Shell {
           if (hole) continue;
           std::uint16_t material = side == accent_wall ? accent : look.upper;
           if (z < look.split) material = look.lower;
-          if (kitchen && z > 0.85f && z < 1.48f && side != door_wall_) material = splash;
           add_wall_patch(mesh, wall, ts[i], ts[i + 1], zs[j], zs[j + 1], material);
         }
       }

@@ -167,7 +167,7 @@ Vec3 RoomTracer::outside(Vec3 direction) const {
   // Cameras adapt to the room; a sky at its true strength would be plain white.
   const Vec3 sky = room_.sky * 0.55f;
   if (d.z > trees) return lerp(sky, sky * Vec3{0.45f, 0.68f, 1.05f}, std::min(1.0f, 1.6f * (d.z - trees)));
-  if (d.z > -0.03f) return sky * Vec3{0.16f, 0.24f, 0.10f} * (1 + 0.4f * std::sin(90 * azimuth) * std::sin(140 * d.z));
+  if (d.z > -0.03f) return sky * Vec3{0.16f, 0.24f, 0.10f} * (1 + 0.12f * std::sin(23 * azimuth) + 0.08f * std::sin(57 * azimuth + 40 * d.z));
   return sky * Vec3{0.26f, 0.36f, 0.16f} * (1 + 0.15f * std::sin(20 / (0.05f - d.z)));
 }
 
@@ -175,19 +175,24 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
                                         const SceneOptions& options) const {
   Incoming incoming;
   const Vec3 mirrored = reflected(-view, normal);
-  // Of many lights each colour sample asks two, in turn, and counts them for all.
+  // Of many windows and panels each colour sample asks two, in turn, and counts them for all: their light is smoothed afterwards.
   constexpr std::size_t kAsked = 2;
-  const std::size_t lights = room_.lights.size(), asked = std::min(kAsked, lights);
-  const float share = asked ? static_cast<float>(lights) / static_cast<float>(asked * static_cast<std::size_t>(options.light_samples)) : 0;
-  for (std::size_t k = 0; k < asked; ++k) {
-    const Light& light = room_.lights[(sampler.turn * asked + k) % lights];
+  const auto areas = static_cast<std::size_t>(std::count_if(room_.lights.begin(), room_.lights.end(), [](const Light& light) { return !light.ball; }));
+  std::size_t area = 0;
+  for (const Light& light : room_.lights) {
+    float share = 1 / static_cast<float>(options.light_samples);
+    if (!light.ball && areas > kAsked) {
+      const std::size_t place = (area++ + areas - sampler.turn * kAsked % areas) % areas;
+      if (place >= kAsked) continue;
+      share *= static_cast<float>(areas) / static_cast<float>(kAsked);
+    }
     Vec3 sum, gloss;
     for (std::int64_t s = 0; s < options.light_samples; ++s) {
       const Vec2 r = sampler.next();
       Vec3 source;
       if (light.ball) {
         const float z = 2 * r.x - 1, q = std::sqrt(std::max(0.0f, 1 - z * z)), a = 2 * kPi * r.y;
-        source = light.centre + Vec3{q * std::cos(a), q * std::sin(a), z} * 0.05f;
+        source = light.centre + Vec3{q * std::cos(a), q * std::sin(a), z} * 0.025f;
       } else {
         source = light.centre + light.half_u * (2 * r.x - 1) + light.half_v * (2 * r.y - 1);
       }
