@@ -12,12 +12,14 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/commands/commands.h"
+#include "experiments/commands/taxonomy_json.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
 #include "taxonomy/affinity.h"
 #include "taxonomy/loss_table.h"
 #include "taxonomy/problem.h"
+#include "taxonomy/significance.h"
 #include "taxonomy/solver.h"
 #include "taxonomy/transfer_table.h"
 
@@ -104,66 +106,6 @@ struct ProblemFlags {
   }
 };
 
-std::vector<std::string> choice_sources(const Problem& problem, const Edge& edge) {
-  if (edge.self) return {std::string(taxonomy::kSelf)};
-  std::vector<std::string> names;
-  for (const std::size_t source : edge.sources) names.push_back(problem.sources[source]);
-  return names;
-}
-
-std::vector<std::string> selected_sources(const Problem& problem, const Solution& solution) {
-  std::vector<std::string> names;
-  for (const std::size_t source : solution.sources) names.push_back(problem.sources[source]);
-  return names;
-}
-
-/// NaN, which JSON lacks, is written as null.
-nlohmann::json solution_json(const Problem& problem, const Solution& solution) {
-  nlohmann::json choices = nlohmann::json::array();
-  for (const std::size_t choice : solution.choices) {
-    const Edge& edge = problem.edges[choice];
-    choices.push_back({{"target", problem.targets[edge.target]},
-                       {"sources", choice_sources(problem, edge)},
-                       {"order", edge.sources.size()},
-                       {"affinity", edge.affinity},
-                       {"gain", edge.gain},
-                       {"quality", edge.quality}});
-  }
-  return {{"objective", taxonomy::objective_name(problem.objective)},
-          {"value", solution.value},
-          {"bound", solution.bound},
-          {"proven", solution.proven},
-          {"sources", selected_sources(problem, solution)},
-          {"choices", choices},
-          {"mean_gain", solution.mean_gain(problem)},
-          {"mean_quality", solution.mean_quality(problem)},
-          {"nodes", solution.nodes},
-          {"seconds", solution.seconds}};
-}
-
-nlohmann::json cell_json(const taxonomy::SweepCell& cell) {
-  nlohmann::json result;
-  if (cell.infeasible) {
-    const double missing = std::numeric_limits<double>::quiet_NaN();
-    result = {{"objective", taxonomy::objective_name(cell.problem.objective)},
-              {"value", missing},
-              {"bound", missing},
-              {"proven", false},
-              {"sources", nlohmann::json::array()},
-              {"choices", nlohmann::json::array()},
-              {"mean_gain", missing},
-              {"mean_quality", missing},
-              {"nodes", 0},
-              {"seconds", 0.0},
-              {"infeasible", *cell.infeasible}};
-  } else {
-    result = solution_json(cell.problem, cell.solution);
-  }
-  result["budget"] = cell.budget;
-  result["max_order"] = cell.max_order;
-  return result;
-}
-
 std::string number_text(double value, int digits) { return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits); }
 
 /// Columns padded to their widest cell.
@@ -243,14 +185,12 @@ void add_sweep(CLI::App& parent) {
                   "--budgets and --max-orders make {} cells, more than {}", budgets.size() * orders.size(), kMostCells);
     const taxonomy::TransferTable table = taxonomy::read_transfer_table(flags->transfers);
     const std::vector<taxonomy::SweepCell> cells = taxonomy::sweep(table, options, budgets, orders, {flags->time_limit});
-    double seconds = 0;
-    for (const taxonomy::SweepCell& cell : cells) seconds += cell.solution.seconds;
     if (flags->json) {
-      nlohmann::json list = nlohmann::json::array();
-      for (const taxonomy::SweepCell& cell : cells) list.push_back(cell_json(cell));
-      print_json({{"cells", list}, {"seconds", seconds}});
+      print_json(sweep_json(cells));
       return;
     }
+    double seconds = 0;
+    for (const taxonomy::SweepCell& cell : cells) seconds += cell.solution.seconds;
     std::vector<std::vector<std::string>> rows = {{"budget", "order", flags->objective, "gain", "quality", "proven", "label"}};
     for (const taxonomy::SweepCell& cell : cells) {
       std::vector<std::string> row = {fmt::format("{:g}", cell.budget), fmt::format("{}", cell.max_order)};
@@ -264,6 +204,55 @@ void add_sweep(CLI::App& parent) {
       rows.push_back(std::move(row));
     }
     print_text(format_table(rows) + fmt::format("\n{} taxonomies in {:.3f} s\n", cells.size(), seconds));
+  });
+}
+
+nlohmann::json significance_json(const taxonomy::Significance& measure) {
+  return {{"taxonomy", measure.taxonomy},
+          {"random_mean", measure.random_mean},
+          {"random_low", measure.random_low},
+          {"random_high", measure.random_high},
+          {"p_value", measure.p_value}};
+}
+
+void add_significance(CLI::App& parent) {
+  CLI::App* command =
+      parent.add_subcommand("significance", "How the best taxonomy compares with random feasible ones, in objective, gain and quality");
+  struct Flags : ProblemFlags {
+    std::string budget;
+    std::int64_t max_order = 1;
+    taxonomy::SignificanceOptions random;
+  };
+  const auto flags = std::make_shared<Flags>();
+  flags->add_to(*command);
+  command->add_option("--budget", flags->budget, "how much labelling may cost in all (a number of tasks unless --costs is given)")->required();
+  command->add_option("--max-order", flags->max_order, "most sources that one transfer may have")->capture_default_str();
+  command->add_option("--draws", flags->random.draws, "number of random taxonomies")->capture_default_str();
+  command->add_option("--seed", flags->random.seed, "what the random taxonomies depend on")->capture_default_str();
+  command->callback([flags] {
+    taxonomy::ProblemOptions options = flags->options();
+    options.budget = parse_budget(flags->budget, "--budget");
+    options.max_order = flags->max_order;
+    const Problem problem = taxonomy::make_problem(taxonomy::read_transfer_table(flags->transfers), options);
+    const taxonomy::SignificanceReport report =
+        taxonomy::significance(problem, taxonomy::solve(problem, {flags->time_limit}), flags->random);
+    if (flags->json) {
+      print_json({{"value", significance_json(report.value)},
+                  {"mean_gain", significance_json(report.gain)},
+                  {"mean_quality", significance_json(report.quality)},
+                  {"draws", report.draws},
+                  {"rejected", report.rejected}});
+      return;
+    }
+    std::vector<std::vector<std::string>> rows = {{"measure", "taxonomy", "random mean", "5 %", "95 %", "p"}};
+    const auto add_row = [&](const std::string& name, const taxonomy::Significance& measure) {
+      rows.push_back({name, number_text(measure.taxonomy, 4), number_text(measure.random_mean, 4), number_text(measure.random_low, 4),
+                      number_text(measure.random_high, 4), number_text(measure.p_value, 4)});
+    };
+    add_row("sum of " + flags->objective, report.value);
+    add_row("mean gain", report.gain);
+    add_row("mean quality", report.quality);
+    print_text(format_table(rows) + fmt::format("\n{} random taxonomies, {} infeasible draws\n", report.draws, report.rejected));
   });
 }
 
@@ -345,6 +334,7 @@ void add_taxonomy_commands(CLI::App& app, CommandContext&) {
   add_affinity(*parent);
   add_solve(*parent);
   add_sweep(*parent);
+  add_significance(*parent);
 }
 
 }  // namespace affinis::experiments

@@ -157,6 +157,20 @@ class TaxonomyCommands(unittest.TestCase):
         self.solve(TABLE, "--budget", 2, "--lp", lp)
         self.assertTrue(lp.read_text().startswith("Maximize"))
 
+    def test_significance(self):
+        path = self.write("transfers.csv", TABLE)
+        arguments = ("significance", "--transfers", path, "--budget", 1, "--draws", 200)
+        result = run(*arguments, "--json")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        found = json.loads(result.stdout)
+        self.assertEqual(set(found), {"value", "mean_gain", "mean_quality", "draws", "rejected"})
+        self.assertEqual(found["draws"], 200)
+        self.assertGreaterEqual(found["value"]["taxonomy"], found["value"]["random_high"])
+        self.assertGreater(found["rejected"], 0)  # depth and edge alone serve not every target
+        self.assertEqual(run(*arguments, "--json").stdout, result.stdout)
+        self.assertIn("mean gain", run(*arguments).stdout)
+        self.refuse(2, "must be at least 1", *arguments[:-1], 0)
+
     def losses(self):
         generator = random.Random(3)
         rows = []
@@ -197,7 +211,7 @@ class TaxonomyCommands(unittest.TestCase):
         refuse("share no test image", "network,target,image,loss\na,b,1,1\nc,b,2,1\n")
 
     def test_help(self):
-        for command in ("affinity", "solve", "sweep"):
+        for command in ("affinity", "solve", "sweep", "significance"):
             result = run(command, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("--json", result.stdout)

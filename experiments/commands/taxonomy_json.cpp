@@ -1,0 +1,80 @@
+#include "experiments/commands/taxonomy_json.h"
+
+#include <cmath>
+
+namespace affinis::experiments {
+namespace {
+
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+nlohmann::json cell_json(const taxonomy::SweepCell& cell) {
+  nlohmann::json result;
+  if (cell.infeasible) {
+    result = {{"objective", taxonomy::objective_name(cell.problem.objective)},
+              {"value", nullptr},
+              {"bound", nullptr},
+              {"proven", false},
+              {"sources", nlohmann::json::array()},
+              {"choices", nlohmann::json::array()},
+              {"mean_gain", nullptr},
+              {"mean_quality", nullptr},
+              {"nodes", 0},
+              {"seconds", 0.0},
+              {"infeasible", *cell.infeasible}};
+  } else {
+    result = solution_json(cell.problem, cell.solution);
+  }
+  result["budget"] = cell.budget;
+  result["max_order"] = cell.max_order;
+  return result;
+}
+
+}  // namespace
+
+std::vector<std::string> choice_sources(const taxonomy::Problem& problem, const taxonomy::Edge& edge) {
+  if (edge.self) return {std::string(taxonomy::kSelf)};
+  std::vector<std::string> names;
+  for (const std::size_t source : edge.sources) names.push_back(problem.sources[source]);
+  return names;
+}
+
+std::vector<std::string> selected_sources(const taxonomy::Problem& problem, const taxonomy::Solution& solution) {
+  std::vector<std::string> names;
+  for (const std::size_t source : solution.sources) names.push_back(problem.sources[source]);
+  return names;
+}
+
+nlohmann::json solution_json(const taxonomy::Problem& problem, const taxonomy::Solution& solution) {
+  nlohmann::json choices = nlohmann::json::array();
+  for (const std::size_t choice : solution.choices) {
+    const taxonomy::Edge& edge = problem.edges[choice];
+    choices.push_back({{"target", problem.targets[edge.target]},
+                       {"sources", choice_sources(problem, edge)},
+                       {"order", edge.sources.size()},
+                       {"affinity", number(edge.affinity)},
+                       {"gain", number(edge.gain)},
+                       {"quality", number(edge.quality)}});
+  }
+  return {{"objective", taxonomy::objective_name(problem.objective)},
+          {"value", number(solution.value)},
+          {"bound", number(solution.bound)},
+          {"proven", solution.proven},
+          {"sources", selected_sources(problem, solution)},
+          {"choices", choices},
+          {"mean_gain", number(solution.mean_gain(problem))},
+          {"mean_quality", number(solution.mean_quality(problem))},
+          {"nodes", solution.nodes},
+          {"seconds", solution.seconds}};
+}
+
+nlohmann::json sweep_json(std::span<const taxonomy::SweepCell> cells) {
+  nlohmann::json list = nlohmann::json::array();
+  double seconds = 0;
+  for (const taxonomy::SweepCell& cell : cells) {
+    list.push_back(cell_json(cell));
+    seconds += cell.solution.seconds;
+  }
+  return {{"cells", list}, {"seconds", seconds}};
+}
+
+}  // namespace affinis::experiments
