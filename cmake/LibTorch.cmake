@@ -35,3 +35,15 @@ if(AFFINIS_CUDA)
   target_link_libraries(affinis_torch INTERFACE
     "-Wl,--no-as-needed" "${AFFINIS_LIBTORCH}/lib/libtorch_cuda.so" "${AFFINIS_LIBTORCH}/lib/libc10_cuda.so" "-Wl,--as-needed")
 endif()
+
+# The PyTorch wheel brings headers of another fmt (namespace fmt::v12) in its include folder, where they would hide the installed fmt that
+# core is built with: everything that uses LibTorch looks for fmt/ here first.
+get_target_property(fmt_include fmt::fmt INTERFACE_INCLUDE_DIRECTORIES)
+if(NOT fmt_include OR NOT EXISTS "${fmt_include}/fmt/core.h")
+  find_path(affinis_fmt_include fmt/core.h REQUIRED)
+  set(fmt_include "${affinis_fmt_include}")
+endif()
+set(fmt_first "${PROJECT_BINARY_DIR}/fmt_before_torch")
+file(MAKE_DIRECTORY "${fmt_first}")
+file(CREATE_LINK "${fmt_include}/fmt" "${fmt_first}/fmt" SYMBOLIC)
+target_include_directories(affinis_torch SYSTEM BEFORE INTERFACE "${fmt_first}")

@@ -72,7 +72,7 @@ inline constexpr const char* kSelfRole = "self";
 std::string encode_job_name(const std::string& source);
 
 /// Files in result folders.
-inline constexpr const char* kCheckpointFile = "checkpoint.safetensors";  ///< only while a job is under way
+inline constexpr const char* kCheckpointFiles[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};  ///< of jobs under way
 inline constexpr const char* kNetworkFile = "network.safetensors";
 inline constexpr const char* kLossFile = "losses.h5";
 inline constexpr const char* kResultFile = "result.json";  ///< task, name, parameters, images, steps, mean_loss, metrics, curve

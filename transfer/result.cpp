@@ -58,6 +58,10 @@ void write_result(run::JobContext& context, const task::Task& task, const Traine
   context.metrics["steps"] = static_cast<double>(result.training.steps);
 }
 
+void remove_checkpoints(const std::filesystem::path& folder) {
+  for (const char* name : kCheckpointFiles) std::filesystem::remove(folder / name);
+}
+
 std::vector<std::int64_t> picture_positions(const std::vector<std::int64_t>& positions, std::int64_t count) {
   const auto size = static_cast<std::int64_t>(positions.size());
   const std::int64_t kept = std::min(count, size);

@@ -25,6 +25,9 @@ struct TrainedResult {
 /// Writes losses.h5 and result.json into the job's folder and sets its metrics. Nothing in them depends on the clock.
 void write_result(run::JobContext& context, const task::Task& task, const TrainedResult& result);
 
+/// The very last thing that a job does: what it would go on from is not needed any more.
+void remove_checkpoints(const std::filesystem::path& folder);
+
 /// Up to `count` positions, evenly spread: the test images whose pictures are kept.
 std::vector<std::int64_t> picture_positions(const std::vector<std::int64_t>& positions, std::int64_t count);
 

@@ -97,7 +97,7 @@ class TrainKind : public run::JobKind {
     if (spec.keep_weights) {
       nn::write_safetensors(context.folder / kNetworkFile, {network.state(), {{"task", spec.task}, {"role", spec.role}}});
     }
-    std::filesystem::remove(context.folder / kCheckpointFile);
+    remove_checkpoints(context.folder);
   }
 
  private:

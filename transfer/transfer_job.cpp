@@ -84,7 +84,7 @@ class TransferKind : public run::JobKind {
     if (spec.keep_weights) {
       nn::write_safetensors(context.folder / kNetworkFile, {network.state(), {{"target", spec.target}, {"sources", result.name}}});
     }
-    std::filesystem::remove(context.folder / kCheckpointFile);
+    remove_checkpoints(context.folder);
   }
 
  private:

@@ -87,8 +87,6 @@ std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const 
 }
 
 std::vector<Candidate> next_order(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables, std::int64_t order) {
-  const std::vector<std::int64_t>& tops = study.options().search.top;
-  const std::size_t rule = std::min(static_cast<std::size_t>(order) - 2, tops.size() - 1);
   std::vector<Candidate> result;
   for (const taxonomy::TargetAffinity& affinity : affinities(study, tables)) {
     std::vector<const taxonomy::TransferRow*> ranking;
@@ -99,7 +97,7 @@ std::vector<Candidate> next_order(const StudyGraph& study, const std::vector<tax
       return a->affinity != b->affinity ? a->affinity > b->affinity : a->sources < b->sources;
     });
     std::vector<std::string> best;
-    for (std::size_t i = 0; i < std::min(ranking.size(), static_cast<std::size_t>(tops[rule])); ++i) {
+    for (std::size_t i = 0; i < std::min(ranking.size(), static_cast<std::size_t>(study.top(order))); ++i) {
       best.push_back(ranking[i]->sources.front());
     }
     for (std::vector<std::string>& sources : subsets(best, static_cast<std::size_t>(order))) {

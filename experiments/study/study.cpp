@@ -25,8 +25,12 @@ namespace {
 constexpr const char* kContactSheetFile = "contact_sheet.png";
 constexpr std::int64_t kContactSheetRooms = 6;
 
-run::RunSummary run_stage(const StudyGraph& study, const std::filesystem::path& folder, const run::JobKinds& kinds, Logger& logger) {
-  return run::run_graph(study.graph(), kinds, folder, study.options().run, worker_command(folder), logger);
+/// Runs what the graph holds now; `order` is the highest order in it, so that progress counts the orders that are still to come.
+run::RunSummary run_stage(const StudyGraph& study, std::int64_t order, const std::filesystem::path& folder, const run::JobKinds& kinds,
+                          Logger& logger) {
+  run::RunOptions options = study.options().run;
+  options.expected_later = study.expected_transfers(order + 1);
+  return run::run_graph(study.graph(), kinds, folder, options, worker_command(folder), logger);
 }
 
 /// Numbers from the options, or first..last when they are empty.
@@ -48,7 +52,11 @@ void write_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& ta
   const std::vector<std::int64_t> budgets = or_range(options.budgets, static_cast<std::int64_t>(study.sources().size()));
   const std::vector<std::int64_t> orders = or_range(options.max_orders, study.options().search.max_order);
   const std::vector<taxonomy::SweepCell> cells = taxonomy::sweep(table, problem, {budgets.begin(), budgets.end()}, orders);
-  write_json(folder / kTaxonomyFile, sweep_json(cells));
+  nlohmann::json sweep = sweep_json(cells);
+  // A run's results are the same bytes whenever they are computed: the clock stays out of them.
+  sweep["seconds"] = nullptr;
+  for (nlohmann::json& cell : sweep["cells"]) cell["seconds"] = nullptr;
+  write_json(folder / kTaxonomyFile, sweep);
 }
 
 void write_contact_sheet(const StudyGraph& study, const Results& results, const std::filesystem::path& folder) {
@@ -122,12 +130,12 @@ void run_study(const StudyOptions& options, const std::filesystem::path& folder,
 
   study.add_networks();
   study.add_transfers(study.first_order());
-  run::RunSummary run = run_stage(study, folder, kinds, logger);
+  run::RunSummary run = run_stage(study, 1, folder, kinds, logger);
   for (std::int64_t order = 2; order <= options.search.max_order; ++order) {
     const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);
     if (candidates.empty()) break;
     study.add_transfers(candidates);
-    run = run_stage(study, folder, kinds, logger);
+    run = run_stage(study, order, folder, kinds, logger);
   }
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);

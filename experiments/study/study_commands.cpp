@@ -123,7 +123,7 @@ void add_status_command(CLI::App& app) {
 }
 
 /// The hidden side of a run: one process a device slot, started by the coordinator.
-void add_worker_command(CLI::App& app, CommandContext& context) {
+void add_worker_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand("worker", "");
   command->group("");
   struct WorkerArguments {
@@ -135,13 +135,13 @@ void add_worker_command(CLI::App& app, CommandContext& context) {
   command->add_option("--run", arguments->folder)->required();
   command->add_option("--device", arguments->device);
   command->add_option("--threads", arguments->threads);
-  command->callback([arguments, &context] {
+  command->callback([arguments] {
     const StudyOptions options = read_study(std::filesystem::path(arguments->folder) / kExperimentFile, {});
     const run::JobKinds kinds = study_job_kinds(options, load_tasks(options.tasks.plugins));
     Logger silent;
-    const int code = run::worker_main(kinds, arguments->folder, arguments->device, arguments->threads, options.run.worker_memory_gib, silent);
+    const int code = run::worker_main(kinds, arguments->folder, arguments->device, arguments->threads, options.run.worker_memory_gib,
+                                      silent, train::set_threads);
     if (code != 0) throw Error(ErrorCode::kDevice, fmt::format("worker {} ended with code {}", arguments->device, code));
-    static_cast<void>(context);
   });
 }
 
@@ -159,7 +159,7 @@ void add_study_commands(CLI::App& app, CommandContext& context) {
   add_task_commands(app, context);
   add_train_commands(app, context);
   add_options_command(app);
-  add_worker_command(app, context);
+  add_worker_command(app);
 }
 
 }  // namespace affinis::experiments

@@ -113,19 +113,45 @@ std::vector<Candidate> StudyGraph::first_order() const {
   return result;
 }
 
+transfer::TransferSpec StudyGraph::transfer_spec(const Candidate& candidate) const {
+  transfer::TransferSpec spec;
+  spec.study = spec_;
+  spec.sources = candidate.sources;
+  spec.target = candidate.target;
+  spec.trainer = options_.trainer("transfer", candidate.target);
+  spec.clip_sigma = options_.search.clip_sigma;
+  spec.keep_weights = options_.search.keep_weights;
+  return spec;
+}
+
 void StudyGraph::add_transfers(const std::vector<Candidate>& candidates) {
   for (const Candidate& candidate : candidates) {
-    transfer::TransferSpec spec;
-    spec.study = spec_;
-    spec.sources = candidate.sources;
-    spec.target = candidate.target;
-    spec.trainer = options_.trainer("transfer", candidate.target);
-    spec.clip_sigma = options_.search.clip_sigma;
-    spec.keep_weights = options_.search.keep_weights;
     std::vector<std::string> encodings;
     for (const std::string& source : candidate.sources) encodings.push_back(transfer::encode_job_name(source));
-    graph_.add(transfer::make_transfer_job(spec, candidate.job_name(), encodings, data_inputs()));
+    graph_.add(transfer::make_transfer_job(transfer_spec(candidate), candidate.job_name(), encodings, data_inputs()));
   }
+}
+
+std::int64_t StudyGraph::top(std::int64_t order) const {
+  const std::vector<std::int64_t>& tops = options_.search.top;
+  return tops[std::min(static_cast<std::size_t>(order) - 2, tops.size() - 1)];
+}
+
+std::vector<run::ExpectedJobs> StudyGraph::expected_transfers(std::int64_t first) const {
+  std::vector<run::ExpectedJobs> expected;
+  for (std::int64_t order = std::max<std::int64_t>(first, 2); order <= options_.search.max_order; ++order) {
+    run::ExpectedJobs jobs{"transfer", 0, 0};
+    for (const std::string& target : targets_) {
+      const bool own = std::find(sources_.begin(), sources_.end(), target) != sources_.end();
+      const std::int64_t best = std::min(top(order), static_cast<std::int64_t>(sources_.size()) - (own ? 1 : 0));
+      std::int64_t sets = order <= best ? 1 : 0;
+      for (std::int64_t k = 0; k < order; ++k) sets = sets * (best - k) / (k + 1);
+      jobs.jobs += sets;
+      jobs.cost += static_cast<double>(sets) * transfer::make_transfer_job(transfer_spec({{}, target}), "", {}, {}).cost;
+    }
+    if (jobs.jobs > 0) expected.push_back(jobs);
+  }
+  return expected;
 }
 
 }  // namespace affinis::experiments

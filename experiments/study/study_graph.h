@@ -43,11 +43,17 @@ class StudyGraph {
   /// Every source to every target.
   std::vector<Candidate> first_order() const;
 
+  /// How many transfers of `first` or more sources the sampling rule will bring, for progress and time left.
+  std::vector<run::ExpectedJobs> expected_transfers(std::int64_t first) const;
+  /// How many of a target's best first-order sources transfers of `order` sources are made of.
+  std::int64_t top(std::int64_t order) const;
+
   static std::string network_job(const std::string& task) { return "network/" + task; }
   static std::string baseline_job(const std::string& role, const std::string& task) { return role + "/" + task; }
 
  private:
   std::vector<std::string> data_inputs() const;
+  transfer::TransferSpec transfer_spec(const Candidate& candidate) const;
   void add_training(const std::string& task, const std::string& role);
 
   StudyOptions options_;

@@ -257,6 +257,11 @@ torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
   return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }
 
+InitialRule OutputConvolutionImpl::initial_rule(const std::string& parameter, const at::Tensor& /*value*/) const {
+  constexpr double kDeviation = 0.05;
+  return parameter == "weight" ? InitialRule{InitialRule::Kind::kNormal, kDeviation} : InitialRule{};
+}
+
 LinearImpl::LinearImpl(std::int64_t in, std::int64_t out, bool with_bias, InitialRule rule_)
     : rule(rule_), weight(register_parameter("weight", at::zeros({out, in}))) {
   if (with_bias) bias = register_parameter("bias", at::zeros({out}));

@@ -36,9 +36,11 @@ TORCH_MODULE(DoublingConvolution);
 
 /// A decoder's last convolution, with bias; gives a contiguous output. With few outputs the CPU's general convolution pads them to a whole
 /// vector, so that this layer alone would take an eighth of the decoder's time.
-struct OutputConvolutionImpl : torch::nn::Module {
+struct OutputConvolutionImpl : torch::nn::Module, StatesInitialRule {
   OutputConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t kernel);
   torch::Tensor forward(const torch::Tensor& input);
+  /// Small weights: He's rule over one to three outputs would start every network far outside its targets' range, saturating a tanh.
+  InitialRule initial_rule(const std::string& parameter, const at::Tensor& value) const override;
 
   torch::Tensor weight;
   torch::Tensor bias;
