@@ -178,11 +178,11 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
   // Of many windows and panels each colour sample asks two, in turn, and counts them for all: their light is smoothed afterwards.
   constexpr std::size_t kAsked = 2;
   const auto areas = static_cast<std::size_t>(std::count_if(room_.lights.begin(), room_.lights.end(), [](const Light& light) { return !light.ball; }));
-  std::size_t area = 0;
+  std::size_t next_area = 0;
   for (const Light& light : room_.lights) {
     float share = 1 / static_cast<float>(options.light_samples);
     if (!light.ball && areas > kAsked) {
-      const std::size_t place = (area++ + areas - sampler.turn * kAsked % areas) % areas;
+      const std::size_t place = (next_area++ + areas - sampler.turn * kAsked % areas) % areas;
       if (place >= kAsked) continue;
       share *= static_cast<float>(areas) / static_cast<float>(kAsked);
     }
