@@ -1,0 +1,236 @@
+#include "experiments/report/report_data.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "experiments/commands/taxonomy_json.h"
+#include "experiments/report/assets.h"
+#include "experiments/report/picture.h"
+#include "experiments/report/shape.h"
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/json.h"
+#include "taxonomy/problem.h"
+#include "taxonomy/solver.h"
+#include "taxonomy/transfer_table.h"
+
+namespace affinis::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kFormat = 1;
+constexpr double kMostBudgets = 40;
+constexpr double kSolveSeconds = 5;
+
+Shape summary_shape() {
+  const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"value", Shape::number()}});
+  const Shape point = Shape::object({{"step", Shape::number().required()}, {"train_loss", Shape::number()}, {"validation_loss", Shape::number()}});
+  const Shape network = Shape::object({{"mean_loss", Shape::number()},
+                                       {"metrics", Shape::list(metric)},
+                                       {"parameters", Shape::number()},
+                                       {"seconds", Shape::number()},
+                                       {"images", Shape::number()},
+                                       {"steps", Shape::number()},
+                                       {"curve", Shape::list(point)}});
+  const Shape paths = Shape::list(Shape::text());
+  const Shape task = Shape::object({{"name", Shape::text().required()},
+                                    {"display_name", Shape::text()},
+                                    {"family", Shape::text()},
+                                    {"doc", Shape::text()},
+                                    {"loss", Shape::text()},
+                                    {"source", Shape::flag()},
+                                    {"target", Shape::flag()},
+                                    {"beats_constant", Shape::number()},
+                                    {"beats_scratch", Shape::number()},
+                                    {"networks", Shape::map(network)},
+                                    {"transfers", Shape::map(network)},
+                                    {"pictures", Shape::object({{"inputs", paths}, {"targets", paths}, {"predictions", Shape::map(paths)}})}});
+  const Shape tournament = Shape::object({{"target", Shape::text().required()},
+                                          {"images", Shape::number()},
+                                          {"networks", Shape::list(Shape::text()).required()},
+                                          {"wins", Shape::list(Shape::list(Shape::number())).required()}});
+  const Shape split = Shape::object({{"images", Shape::number()}, {"buildings", Shape::number()}});
+  return Shape::object(
+      {{"format", Shape::number()},
+       {"name", Shape::text()},
+       {"description", Shape::text()},
+       {"version", Shape::text()},
+       {"finished", Shape::flag()},
+       {"paper_compatible", Shape::flag()},
+       {"gain_against", Shape::text()},
+       {"scale", Shape::object({{"image_side", Shape::number()}, {"width", Shape::number()}})},
+       {"data", Shape::object({{"attribution", Shape::text()}, {"contact_sheet", Shape::text()}, {"splits", Shape::map(split)}})},
+       {"tasks", Shape::list(task)},
+       {"tournaments", Shape::list(tournament)},
+       {"baselines", Shape::map(Shape::object({{"gain_against", Shape::text()}, {"shallow_gain", Shape::map(Shape::number())}}))},
+       {"costs", Shape::list(Shape::object({{"stage", Shape::text().required()}, {"jobs", Shape::number()}, {"seconds", Shape::number()}}))},
+       {"seconds", Shape::number()},
+       {"not_tried", Shape::list(Shape::object({{"order", Shape::number().required()}, {"possible", Shape::number()}, {"tried", Shape::number()}}))},
+       {"failures", Shape::list(Shape::object({{"job", Shape::text()}, {"error", Shape::text()}}))}});
+}
+
+Shape taxonomy_shape() {
+  const Shape choice = Shape::object({{"target", Shape::text().required()},
+                                      {"sources", Shape::list(Shape::text()).required()},
+                                      {"affinity", Shape::number()},
+                                      {"gain", Shape::number()},
+                                      {"quality", Shape::number()}});
+  const Shape cell = Shape::object({{"budget", Shape::number().required()},
+                                    {"max_order", Shape::number().required()},
+                                    {"objective", Shape::text()},
+                                    {"value", Shape::number()},
+                                    {"bound", Shape::number()},
+                                    {"proven", Shape::flag()},
+                                    {"sources", Shape::list(Shape::text()).required()},
+                                    {"choices", Shape::list(choice).required()},
+                                    {"mean_gain", Shape::number()},
+                                    {"mean_quality", Shape::number()},
+                                    {"infeasible", Shape::text()}});
+  return Shape::object({{"cells", Shape::list(cell).required()}});
+}
+
+nlohmann::json read_summary(const fs::path& path) {
+  nlohmann::json summary = read_json(path);
+  check_shape(summary, summary_shape(), path.string(), "");
+  const auto format = summary.find("format");
+  AFFINIS_CHECK(format == summary.end() || format->is_null() || *format == kFormat, ErrorCode::kFormat,
+                "'{}' has format {}, but this Affinis reads format {}; use the Affinis that wrote it", path.string(), format->dump(), kFormat);
+  for (const nlohmann::json& tournament : summary.value("tournaments", nlohmann::json::array())) {
+    const std::size_t networks = tournament.at("networks").size();
+    const nlohmann::json& wins = tournament.at("wins");
+    const bool square = wins.size() == networks &&
+                        std::all_of(wins.begin(), wins.end(), [&](const nlohmann::json& row) { return row.size() == networks; });
+    AFFINIS_CHECK(square, ErrorCode::kFormat, "'{}': the tournament of '{}' has {} network(s) but its wins are not {} x {}; write the file anew "
+                  "with `affinis run`", path.string(), tournament.at("target").get<std::string>(), networks, networks, networks);
+  }
+  return summary;
+}
+
+nlohmann::json read_cells(const fs::path& path) {
+  nlohmann::json taxonomy = read_json(path);
+  check_shape(taxonomy, taxonomy_shape(), path.string(), "");
+  for (const nlohmann::json& cell : taxonomy.at("cells")) {
+    for (const nlohmann::json& choice : cell.at("choices")) {
+      AFFINIS_CHECK(!choice.at("sources").empty(), ErrorCode::kFormat, "'{}': '{}' has no source at budget {} and order {}; write the file anew "
+                    "with `affinis taxonomy sweep --json`", path.string(), choice.at("target").get<std::string>(), cell.at("budget").dump(), cell.at("max_order").dump());
+    }
+  }
+  return std::move(taxonomy.at("cells"));
+}
+
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+nlohmann::json transfers_json(const taxonomy::TransferTable& table) {
+  nlohmann::json rows = nlohmann::json::array();
+  for (const taxonomy::TransferRow& row : table.rows) {
+    rows.push_back({{"sources", row.sources},
+                    {"target", row.target},
+                    {"order", row.order},
+                    {"affinity", number(row.affinity)},
+                    {"gain", number(row.gain)},
+                    {"quality", number(row.quality)}});
+  }
+  return rows;
+}
+
+taxonomy::Objective best_known_objective(const taxonomy::TransferTable& table) {
+  const auto has = [&](double taxonomy::TransferRow::*value) {
+    return std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return std::isfinite(row.*value); });
+  };
+  if (has(&taxonomy::TransferRow::affinity)) return taxonomy::Objective::kAffinity;
+  return has(&taxonomy::TransferRow::gain) ? taxonomy::Objective::kGain : taxonomy::Objective::kQuality;
+}
+
+/// Budgets from 1 to the number of tasks, evenly spaced when there are many, and every order of the table.
+nlohmann::json computed_cells(const taxonomy::TransferTable& table) {
+  std::set<std::int64_t> orders;
+  for (const taxonomy::TransferRow& row : table.rows) orders.insert(row.order);
+  const auto tasks = static_cast<double>(table.tasks().size());
+  const double step = std::ceil(tasks / kMostBudgets);
+  std::vector<double> budgets;
+  for (double budget = 1; budget < tasks; budget += step) budgets.push_back(budget);
+  budgets.push_back(tasks);
+  taxonomy::ProblemOptions options;
+  options.objective = best_known_objective(table);
+  nlohmann::json cells = sweep_json(taxonomy::sweep(table, options, budgets, {orders.begin(), orders.end()}, {kSolveSeconds})).at("cells");
+  // The time that solving took would make every report differ from the last.
+  for (nlohmann::json& cell : cells) cell["seconds"] = nullptr;
+  return cells;
+}
+
+/// Every text below a "pictures" object, and the contact sheet: the paths that the page shows.
+void collect_paths(const nlohmann::json& json, std::set<std::string>& paths) {
+  if (json.is_string()) paths.insert(json.get<std::string>());
+  if (json.is_structured()) {
+    for (const nlohmann::json& item : json) collect_paths(item, paths);
+  }
+}
+
+void embed_pictures(nlohmann::json& data, const fs::path& folder, Logger& logger) {
+  const nlohmann::json& summary = data.at("summary");
+  std::set<std::string> paths;
+  for (const nlohmann::json& task : summary.value("tasks", nlohmann::json::array())) {
+    if (task.contains("pictures")) collect_paths(task.at("pictures"), paths);
+  }
+  if (summary.contains("data") && summary.at("data").is_object() && summary.at("data").contains("contact_sheet")) {
+    collect_paths(summary.at("data").at("contact_sheet"), paths);
+  }
+  std::map<std::string, std::size_t> images;
+  std::vector<std::string> missing;
+  data["images"] = nlohmann::json::array();
+  data["pictures"] = nlohmann::json::object();
+  for (const std::string& path : paths) {
+    try {
+      std::string uri = picture_data_uri(folder / path);
+      const auto [it, fresh] = images.emplace(std::move(uri), images.size());
+      if (fresh) data["images"].push_back(it->first);
+      data["pictures"][path] = it->second;
+    } catch (const Error&) {
+      missing.push_back(path);
+    }
+  }
+  if (!missing.empty()) {
+    logger.warning("{} of {} picture(s) cannot be read and are left out, '{}' first; the report's numbers are complete", missing.size(),
+                   paths.size(), missing.front());
+  }
+}
+
+}  // namespace
+
+nlohmann::json report_data(const fs::path& folder, Logger& logger) {
+  const fs::path transfers = folder / "transfers.csv";
+  const fs::path taxonomy = folder / "taxonomy.json";
+  const fs::path summary = folder / "summary.json";
+  const fs::path settings = folder / "experiment.toml";
+  AFFINIS_CHECK(fs::is_directory(folder), ErrorCode::kIo, "'{}' is not a folder; name the folder of a run", folder.string());
+  AFFINIS_CHECK(fs::exists(transfers) || fs::exists(summary), ErrorCode::kIo,
+                "'{}' holds neither transfers.csv nor summary.json; name the folder of a run", folder.string());
+  nlohmann::json data = {{"version", kReportVersion}, {"name", fs::absolute(folder / "").parent_path().filename().string()}};
+  if (fs::exists(summary)) {
+    data["summary"] = read_summary(summary);
+    embed_pictures(data, folder, logger);
+  }
+  if (fs::exists(transfers)) {
+    const taxonomy::TransferTable table = taxonomy::read_transfer_table(transfers);
+    data["transfers"] = transfers_json(table);
+    if (!fs::exists(taxonomy)) {
+      try {
+        data["cells"] = computed_cells(table);
+        data["computed"] = true;
+      } catch (const Error& error) {
+        data["no_taxonomy"] = error.what();
+        logger.warning("the report shows no taxonomy: {}", error.what());
+      }
+    }
+  }
+  if (fs::exists(taxonomy)) data["cells"] = read_cells(taxonomy);
+  if (fs::exists(settings)) data["settings"] = read_file(settings);
+  return data;
+}
+
+}  // namespace affinis::experiments
