@@ -4,7 +4,7 @@
 #include <any>
 #include <utility>
 
-#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
 
 #include "framework/core/error.h"
 #include "framework/core/random.h"
@@ -31,7 +31,7 @@ train::TensorSet read_examples(const data::Store& store, const task::Task& task,
   options.subset = subset_positions(subset, store);
   data::Loader<task::Example> loader(store, options, [&](const data::Sample& sample, RandomStream& stream) {
     task::Example example = task.example({&sample, 1}, stream);
-    if (!with_inputs) example.input = at::Tensor();
+    if (!with_inputs) example.input = at::empty({0});
     return example;
   });
   loader.start(0);
@@ -40,7 +40,7 @@ train::TensorSet read_examples(const data::Store& store, const task::Task& task,
     std::move(batch->begin(), batch->end(), std::back_inserter(examples));
   }
   task::Batch all = task::collate(examples, options.subset);
-  return {all.input, all.target, all.mask, options.subset};
+  return {with_inputs ? all.input : at::Tensor(), all.target, all.mask, options.subset};
 }
 
 }  // namespace

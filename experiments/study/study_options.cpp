@@ -8,6 +8,19 @@
 
 namespace affinis::experiments {
 
+namespace {
+
+/// So that settings that contradict each other are refused before hours are spent, and not by each job.
+void check_trainer(const std::string& section, const train::TrainerOptions& options) {
+  try {
+    train::validate(options);
+  } catch (const Error& error) {
+    throw Error(ErrorCode::kConfig, error.sentence()).within("[" + section + "]");
+  }
+}
+
+}  // namespace
+
 const std::vector<OptionField>& NameOptions::fields() {
   static const std::vector<OptionField> table = {
       option("name", &NameOptions::name, "what the experiment is called in its report", {.affects_result = false}),
@@ -85,17 +98,16 @@ const std::vector<OptionField>& TaxonomyOptions::fields() {
 }
 
 StudyOptions::StudyOptions() {
-  network.decay_at = {0.8};
-  network.schedule = "step";
+  network.schedule = "cosine";
   scratch.epochs = 200;
+  scratch.schedule = "cosine";
   constant.steps = 400;
   constant.learning_rate = 0.02;
   constant.schedule = "cosine";
   constant.weight_decay = 0;
   transfer.epochs = 200;
   transfer.weight_decay = 1e-5;
-  transfer.schedule = "step";
-  transfer.decay_at = {0.8};
+  transfer.schedule = "cosine";
 }
 
 std::vector<OptionSection> StudyOptions::sections() {
@@ -127,20 +139,21 @@ void StudyOptions::finish() {
   AFFINIS_CHECK(baseline_trained, ErrorCode::kConfig,
                 "taxonomy.gain_against is '{}', but search.{} is false; switch it on or measure gain against the other baseline",
                 taxonomy.gain_against, taxonomy.gain_against);
+  for (const char* section : {"network", "scratch", "constant", "transfer"}) check_trainer(section, trainer(section, ""));
   for (const std::string& override : tasks.overrides) {
     const std::vector<std::string> parts = split(override.substr(0, override.find('=')), '.');
     AFFINIS_CHECK(parts.size() == 3 && override.find('=') != std::string::npos, ErrorCode::kConfig,
                   "tasks.overrides has '{}'; write section.task.key=value, for example network.class_places.weight_decay=1e-5",
                   override);
-    static_cast<void>(trainer(parts[0], parts[1]));
+    check_trainer(parts[0] + "." + parts[1], trainer(parts[0], parts[1]));
   }
 }
 
 train::TrainerOptions StudyOptions::trainer(std::string_view section, const std::string& task) const {
   const std::vector<std::pair<std::string_view, const train::TrainerOptions*>> trainers = {
       {"network", &network}, {"scratch", &scratch}, {"constant", &constant}, {"transfer", &transfer}};
-  for (const auto& [name, options] : trainers) {
-    if (name != section) continue;
+  for (const auto& [known, options] : trainers) {
+    if (known != section) continue;
     train::TrainerOptions result = *options;
     const std::string prefix = std::string(section) + "." + task + ".";
     for (const std::string& override : tasks.overrides) {

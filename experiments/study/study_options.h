@@ -94,7 +94,8 @@ struct StudyOptions {
   TaxonomyOptions taxonomy;
   run::RunOptions run;
 
-  /// Taskonomy's schedules (facts of the paper: Adam 1e-4, batch 32, 30 epochs for networks, 200 for transfers of 1k images).
+  /// Taskonomy's rates and lengths (Zamir et al. 2018: Adam 1e-4, batch 32, 30 epochs for networks, 200 for transfers of 1k images), but
+  /// with a cosine schedule.
   StudyOptions();
 
   /// The sections of the experiment file; they point into this object.
