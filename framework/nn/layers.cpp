@@ -213,6 +213,10 @@ NormImpl::NormImpl(std::int64_t channels, Activation activation_)
       running_var(register_buffer("running_var", at::ones({channels}))),
       num_batches_tracked(register_buffer("num_batches_tracked", at::zeros({}, at::kLong))) {}
 
+InitialRule NormImpl::initial_rule(const std::string& parameter, const at::Tensor& /*value*/) const {
+  return parameter == "weight" ? InitialRule{InitialRule::Kind::kConstant, initial_scale} : InitialRule{};
+}
+
 torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Tensor& residual) {
   AFFINIS_CHECK(input.dim() >= 2 && input.size(1) == weight.size(0), ErrorCode::kData,
                 "a normalisation of {} channels was given shape {}", weight.size(0), c10::str(input.sizes()));

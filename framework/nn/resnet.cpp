@@ -28,6 +28,8 @@ struct BottleneckImpl : torch::nn::Module {
         bn2(register_module("bn2", Norm(width, Activation::kRelu))),
         conv3(register_module("conv3", Convolution(width, width * kExpansion, 1))),
         bn3(register_module("bn3", Norm(width * kExpansion, Activation::kRelu))) {
+    // Units begin as their shortcuts (Goyal et al. 2017, section 5.1): short trainings get much further in the same steps.
+    bn3->initial_scale = 0;
     if (in != width * kExpansion) {
       downsample = register_module("downsample", torch::nn::Sequential(Convolution(in, width * kExpansion, 1, stride),
                                                                        Norm(width * kExpansion)));

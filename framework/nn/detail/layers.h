@@ -49,13 +49,15 @@ TORCH_MODULE(OutputConvolution);
 
 /// BatchNorm over dimension 1 (eps 1e-5, momentum 0.1) and the activation after it, with torch::nn::BatchNorm2d's names. On the CPU
 /// normalisation, sum and activation are one pass over memory instead of three, and their backward two instead of four.
-struct NormImpl : torch::nn::Module {
+struct NormImpl : torch::nn::Module, StatesInitialRule {
   explicit NormImpl(std::int64_t channels, Activation activation = Activation::kNone);
+  InitialRule initial_rule(const std::string& parameter, const at::Tensor& value) const override;
   torch::Tensor forward(const torch::Tensor& input) { return forward_with(input, {}); }
   /// activation(norm(input) + residual); an undefined residual counts as 0.
   torch::Tensor forward_with(const torch::Tensor& input, const torch::Tensor& residual);
 
   Activation activation;
+  double initial_scale = 1;  ///< what initialise() gives the weight
   torch::Tensor weight;
   torch::Tensor bias;
   torch::Tensor running_mean;
