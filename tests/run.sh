@@ -2,7 +2,8 @@
 # Sets up, builds and tests everything; the one command behind CI.
 #   tests/run.sh                 all tests but those that need a Slurm cluster
 #   tests/run.sh --fast          the fast ones only (under two minutes once it is built)
-#   tests/run.sh --sanitize      the folders that need no LibTorch once more, under address and undefined-behaviour sanitizers
+#   tests/run.sh --sanitize      the folders that need no LibTorch, under address and undefined-behaviour sanitizers
+#   tests/run.sh --threads       the same under the thread sanitizer
 # More arguments go to ctest (tests/run.sh --fast -R taxonomy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -14,6 +15,7 @@ for argument in "$@"; do
   case "$argument" in
     --fast) labels='fast' ;;
     --sanitize) labels='fast'; preset=asan-ubsan ;;
+    --threads) labels='fast'; preset=tsan; export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp ${TSAN_OPTIONS:-}" ;;
     *) arguments+=("$argument") ;;
   esac
 done
