@@ -2,12 +2,14 @@
 #include <exception>
 #include <new>
 #include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
 #include "experiments/commands/commands.h"
 #include "framework/core/error.h"
 #include "framework/core/log.h"
+#include "framework/core/text.h"
 
 namespace {
 
@@ -17,6 +19,32 @@ constexpr int kUsage = 2;
 int report_failure(const std::string& sentence, int exit_code) {
   std::fprintf(stderr, "affinis: %s\n", sentence.c_str());
   return exit_code;
+}
+
+/// CLI11 would only say that a subcommand is required: names the word that is none, with the nearest ones.
+void require_known_commands(CLI::App& app, int argc, char** argv) {
+  CLI::App* level = &app;
+  std::string path = "affinis";
+  for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
+    const std::vector<CLI::App*> commands = level->get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+    if (commands.empty()) return;
+    const std::string word = argv[i];
+    CLI::App* next = level->get_subcommand_no_throw(word);
+    if (next == nullptr) {
+      std::vector<std::string> names;
+      for (const CLI::App* command : commands) names.push_back(command->get_name());
+      const std::string hint = affinis::did_you_mean(word, names);
+#ifdef AFFINIS_WITH_TORCH
+      const char* missing = "";
+#else
+      const char* missing = " (this program was built without LibTorch, so it has no commands that train)";
+#endif
+      affinis::fail(affinis::ErrorCode::kUsage, "'{} {}' is no command{}{}", path, word, missing,
+                    hint.empty() ? "; the commands are " + affinis::join(names, ", ") : hint);
+    }
+    path += " " + word;
+    level = next;
+  }
 }
 
 }  // namespace
@@ -38,6 +66,7 @@ int main(int argc, char** argv) {
   affinis::experiments::add_taxonomy_commands(app, context);
 
   try {
+    require_known_commands(app, argc, argv);
     app.parse(argc, argv);
     return 0;
   } catch (const CLI::Success& success) {  // --help, --version
