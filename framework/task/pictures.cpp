@@ -102,7 +102,8 @@ data::Image label_picture(const at::Tensor& classes, const at::Tensor& mask, std
 data::Image ranked_classes_picture(std::span<const double> shares, const std::vector<std::string>& names, std::int64_t side) {
   AFFINIS_CHECK(shares.size() == names.size(), ErrorCode::kInternal, "{} shares for {} classes", shares.size(), names.size());
   constexpr int kRows = 3;
-  const int size = static_cast<int>(std::max<std::int64_t>(side, 64));
+  constexpr std::int64_t kLegible = 128;
+  const int size = static_cast<int>(std::max<std::int64_t>(side, kLegible));
   const int row_height = size / kRows;
   const int margin = size / 32;
   std::vector<std::size_t> order(shares.size());
@@ -115,7 +116,9 @@ data::Image ranked_classes_picture(std::span<const double> shares, const std::ve
     // A class that is ruled out is not worth a line.
     if (!(shares[which] > 0)) break;
     const int top = row * row_height;
-    data::draw_text(picture, names[which], margin, top + row_height * 6 / 10, row_height * 0.5, 20);
+    double height = row_height * 0.5;
+    while (height > 4 && data::text_width(names[which], height) > size - 2 * margin) height *= 0.9;
+    data::draw_text(picture, names[which], margin, top + row_height * 6 / 10, height, 20);
     std::uint8_t colour[3];
     data::label_colour(static_cast<std::int64_t>(which), colour);
     const int length = static_cast<int>(std::lround((size - 2 * margin) * std::clamp(shares[which], 0.0, 1.0)));
