@@ -1,5 +1,6 @@
 // One class for the whole image.
 
+#include <algorithm>
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/softmax.h>
 
@@ -12,6 +13,10 @@
 
 namespace affinis::tasks {
 namespace {
+
+/// Side of a picture in which a class name can be read.
+constexpr std::int64_t kLegible = 128;
+
 
 constexpr const char* kVocabulary = "scene";
 
@@ -68,12 +73,12 @@ class SceneClass final : public task::Task {
   data::Image picture_of_target(const at::Tensor& target, const at::Tensor& mask) const override {
     std::vector<double> shares(names_.size(), 0.0);
     if (!mask.defined() || mask.item<float>() != 0) shares.at(static_cast<std::size_t>(target.item<std::int64_t>())) = 1;
-    return task::ranked_classes_picture(shares, names_, side_);
+    return task::ranked_classes_picture(shares, names_, std::max<std::int64_t>(side_, kLegible));
   }
 
   data::Image picture_of_prediction(const at::Tensor& prediction) const override {
     const at::Tensor shares = at::softmax(prediction.detach().to(at::kCPU, at::kDouble), 0).contiguous();
-    return task::ranked_classes_picture({shares.const_data_ptr<double>(), names_.size()}, names_, side_);
+    return task::ranked_classes_picture({shares.const_data_ptr<double>(), names_.size()}, names_, std::max<std::int64_t>(side_, kLegible));
   }
 
  private:

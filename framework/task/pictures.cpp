@@ -102,8 +102,7 @@ data::Image label_picture(const at::Tensor& classes, const at::Tensor& mask, std
 data::Image ranked_classes_picture(std::span<const double> shares, const std::vector<std::string>& names, std::int64_t side) {
   AFFINIS_CHECK(shares.size() == names.size(), ErrorCode::kInternal, "{} shares for {} classes", shares.size(), names.size());
   constexpr int kRows = 3;
-  constexpr std::int64_t kLegible = 128;
-  const int size = static_cast<int>(std::max<std::int64_t>(side, kLegible));
+  const int size = static_cast<int>(std::max<std::int64_t>(side, 64));
   const int row_height = size / kRows;
   const int margin = size / 32;
   std::vector<std::size_t> order(shares.size());
