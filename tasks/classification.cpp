@@ -1,6 +1,7 @@
 // One class for the whole image.
 
 #include <algorithm>
+
 #include <ATen/ops/scalar_tensor.h>
 #include <ATen/ops/softmax.h>
 
@@ -16,7 +17,6 @@ namespace {
 
 /// Side of a picture in which a class name can be read.
 constexpr std::int64_t kLegible = 128;
-
 
 constexpr const char* kVocabulary = "scene";
 
