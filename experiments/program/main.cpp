@@ -26,13 +26,16 @@ void require_known_commands(CLI::App& app, int argc, char** argv) {
   CLI::App* level = &app;
   std::string path = "affinis";
   for (int i = 1; i < argc && argv[i][0] != '-'; ++i) {
-    const std::vector<CLI::App*> commands = level->get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); });
+    const std::vector<CLI::App*> commands = level->get_subcommands([](const CLI::App*) { return true; });
     if (commands.empty()) return;
     const std::string word = argv[i];
-    CLI::App* next = level->get_subcommand_no_throw(word);
+    CLI::App* next = nullptr;
+    std::vector<std::string> names;
+    for (CLI::App* command : commands) {
+      if (command->get_name() == word) next = command;
+      if (!command->get_group().empty()) names.push_back(command->get_name());
+    }
     if (next == nullptr) {
-      std::vector<std::string> names;
-      for (const CLI::App* command : commands) names.push_back(command->get_name());
       const std::string hint = affinis::did_you_mean(word, names);
 #ifdef AFFINIS_WITH_TORCH
       const char* missing = "";
