@@ -55,7 +55,7 @@ TEST(Train, ADecoderLearnsADenseTarget) {
   set.target = at::arange(8 * 32 * 32, at::kFloat).mul(0.01).cos().view({8, 1, 32, 32});
   const auto source = make_tensor_source(set, 4, true, 1);
   Logger logger;
-  const TrainingResult result = train(network, *source, nullptr, {.steps = 150, .learning_rate = 1e-2}, {}, logger);
+  const TrainingResult result = train(network, *source, nullptr, {.steps = 400, .learning_rate = 1e-2}, {}, logger);
   EXPECT_LT(result.curve.back().train_loss, 0.7 * result.curve.front().train_loss);
 }
 
