@@ -13,6 +13,7 @@
 #include "framework/core/json.h"
 #include "framework/data/contact_sheet.h"
 #include "framework/data/data_set.h"
+#include "framework/run/run_lock.h"
 #include "framework/task/plugin.h"
 #include "taxonomy/solver.h"
 #include "taxonomy/transfer_table.h"
@@ -102,6 +103,13 @@ std::vector<std::string> worker_command(const std::filesystem::path& folder) {
   return {std::filesystem::read_symlink("/proc/self/exe").string(), "worker", "--run", folder.string()};
 }
 
+void write_settings(StudyOptions options, const std::filesystem::path& folder) {
+  require_writable_folder(folder);
+  // Workers of a run that is at work read this file when they start: a second run must not change it under them.
+  static_cast<void>(run::RunLock(folder));
+  write_file_atomically(folder / kExperimentFile, to_toml(options.sections()));
+}
+
 void write_study_results(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder, Logger& logger) {
   const Results results = results_of(run);
   const std::vector<taxonomy::LossTable> tables = collect_losses(study, results, logger);
@@ -121,11 +129,9 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
 }
 
 void run_study(const StudyOptions& options, const std::filesystem::path& folder, Logger& logger) {
-  require_writable_folder(folder);
   const auto registry = load_tasks(options.tasks.plugins);
   StudyGraph study(options, registry);
-  StudyOptions echo = options;
-  write_file_atomically(folder / kExperimentFile, to_toml(echo.sections()));
+  write_settings(options, folder);
   const run::JobKinds kinds = study_job_kinds(options, registry);
 
   study.add_networks();

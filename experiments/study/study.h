@@ -21,6 +21,10 @@ run::JobKinds study_job_kinds(const StudyOptions& options, std::shared_ptr<const
 /// Command line of a worker for the run in `folder`: this program's hidden command `worker`.
 std::vector<std::string> worker_command(const std::filesystem::path& folder);
 
+/// Makes the run's folder and writes experiment.toml into it. Throws Error(kIo) when it cannot be written or another process is at work
+/// there, whose settings then stay.
+void write_settings(StudyOptions options, const std::filesystem::path& folder);
+
 /// Runs a study in `folder`, going on where it stopped, and writes what DESIGN calls a run's folder: experiment.toml, jobs/, transfers.csv,
 /// taxonomy.json, summary.json, report.html. What a failed job leaves is still analysed and reported; Error(kData) then says how many
 /// failed and where to look.

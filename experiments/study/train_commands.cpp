@@ -14,7 +14,6 @@
 #include "experiments/study/analysis.h"
 #include "experiments/study/study.h"
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "framework/core/json.h"
 #include "framework/core/text.h"
 #include "framework/data/data_set.h"
@@ -69,11 +68,10 @@ StudyOptions study_options(const TrainArguments& arguments) {
 /// Runs what the graph holds and returns its results; throws when a job failed.
 run::RunSummary run_here(const StudyGraph& study, const std::string& out, Logger& logger) {
   const std::filesystem::path folder = out;
-  require_writable_folder(folder);
-  StudyOptions echo = study.options();
-  write_file_atomically(folder / kExperimentFile, to_toml(echo.sections()));
-  const run::JobKinds kinds = study_job_kinds(echo, load_tasks(echo.tasks.plugins));
-  run::RunSummary run = run::run_graph(study.graph(), kinds, folder, echo.run, worker_command(folder), logger);
+  const StudyOptions& options = study.options();
+  write_settings(options, folder);
+  const run::JobKinds kinds = study_job_kinds(options, load_tasks(options.tasks.plugins));
+  run::RunSummary run = run::run_graph(study.graph(), kinds, folder, options.run, worker_command(folder), logger);
   for (const auto& [name, outcome] : run.jobs) {
     if (outcome.state == run::JobOutcome::State::kFailed) throw Error(ErrorCode::kData, outcome.error).within("job " + name);
   }
