@@ -27,22 +27,24 @@ class KilledStudyTest(CliTest):
         return {name: digest(out, name) for name in RESULTS}
 
     def undisturbed(self, out, *arguments):
-        start = time.monotonic()
         self.succeed(*self.command, "--out", self.path(out), *arguments)
-        return time.monotonic() - start
 
-    def killed_run(self, out, seconds, group):
-        """Starts the run and kills it after `seconds`: the process group at once, or the coordinator alone. False when it had ended."""
+    def killed_run(self, out, more, seconds, group):
+        """Starts the run and kills it `seconds` after it has finished `more` jobs: the process group at once, or the coordinator alone.
+        False when it had ended. Jobs and not time alone say when: a busy machine must not make kills come too early or too late."""
+        enough = self.whole_results(out) + more
         with open(self.path("killed.log"), "a") as log:
             process = subprocess.Popen([AFFINIS, *self.command, "--out", out], stdout=log, stderr=log, cwd=self.folder,
                                        start_new_session=True)
-            try:
-                self.assertEqual(process.wait(timeout=seconds), 0)
-                return False
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
-                process.wait()
-                return True
+        while process.poll() is None and self.whole_results(out) < enough:
+            time.sleep(0.01)
+        try:
+            self.assertEqual(process.wait(timeout=seconds), 0)
+            return False
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL) if group else process.kill()
+            process.wait()
+            return True
 
     def whole_results(self, out):
         """Finished jobs; each must be whole at every moment."""
@@ -56,16 +58,16 @@ class KilledStudyTest(CliTest):
         return len(finished)
 
     def test_kills_at_random_moments_change_no_byte(self):
-        span = self.undisturbed("calm")
+        self.undisturbed("calm")
         generator = random.Random(20260101)
         kills, kept = {True: 0, False: 0}, 0
-        for number in range(8):  # a run that ended before it was killed often enough is followed by another one
+        for number in range(5):  # a run that ended before it was killed often enough is followed by another one
             out = self.path("killed-%d" % number)
             finished = 0
             while finished < JOBS // 2:
                 group = kills[True] <= kills[False]
-                # From the start of the program to about the length of some jobs: most attempts get somewhere, few to the end.
-                if not self.killed_run(out, span * generator.uniform(0.02, 0.5), group):
+                # None: during the start of the program or its first job.
+                if not self.killed_run(out, generator.choice([0, 1, 1, 2, 3]), generator.uniform(0.01, 0.4), group):
                     finished = JOBS
                     break
                 kills[group] += 1
