@@ -52,8 +52,11 @@ struct FieldSpec {
   static constexpr std::int64_t kImageSide = -1;
 };
 
-/// The declared fields, sorted by name: rgb, depth_zbuffer, depth_euclidean, normal, reshading, semantic, instance, camera, room_box,
-/// room_class.
+/// The field points: rows of one sample and numbers a row.
+inline constexpr std::int64_t kPointRows = 64;
+inline constexpr std::int64_t kPointColumns = 6;
+
+/// The declared fields, sorted by name. `affinis data check` lists those of a data set.
 const std::vector<FieldSpec>& field_specs();
 /// Throws Error(kUsage) with the nearest names.
 const FieldSpec& field_spec(std::string_view name);

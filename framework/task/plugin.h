@@ -9,7 +9,7 @@
 namespace affinis::task {
 
 /// The plug-in ABI that this build speaks; raised with every change of task.h, module.h or sample.h.
-inline constexpr int kPluginAbi = 1;
+inline constexpr int kPluginAbi = 2;
 
 /// What a plug-in's one C entry point returns; the strings and the function live as long as the library. `abi` stays first for ever:
 /// nothing else is read when it differs.

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 
 #include "framework/core/error.h"
+#include "framework/task/image_input.h"
 #include "framework/task/pictures.h"
 
 namespace affinis::task {
@@ -12,7 +13,7 @@ namespace {
 
 Batch rows_of(const Batch& batch, const std::vector<std::int64_t>& rows, const at::Tensor& index) {
   const auto pick = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.index_select(0, index) : tensor; };
-  Batch result{pick(batch.input), pick(batch.target), pick(batch.mask), {}};
+  Batch result{pick(batch.input), pick(batch.target), pick(batch.mask), {}, {}};
   if (!batch.indices.empty()) {
     for (const std::int64_t row : rows) result.indices.push_back(batch.indices.at(static_cast<std::size_t>(row)));
   }
@@ -44,8 +45,10 @@ Batch collate(std::span<const Example> examples, std::span<const std::int64_t> i
     targets.push_back(example.target);
     if (example.mask.defined()) masks.push_back(example.mask);
   }
-  return {at::stack(inputs), at::stack(targets), masks.empty() ? at::Tensor() : at::stack(masks), {indices.begin(), indices.end()}};
+  return {at::stack(inputs), at::stack(targets), masks.empty() ? at::Tensor() : at::stack(masks), {indices.begin(), indices.end()}, {}};
 }
+
+at::Tensor Task::encoder_input(const data::Sample& sample) const { return image_input(sample); }
 
 at::Tensor Task::loss(const at::Tensor& prediction, const Batch& batch) const {
   const at::Tensor each = per_image_loss(prediction, batch);
@@ -68,14 +71,19 @@ at::Tensor Task::loss(const at::Tensor& prediction, const Batch& batch) const {
 }
 
 data::Image Task::picture_of_input(const at::Tensor& input) const {
-  AFFINIS_CHECK(input.dim() == 3 && (input.size(0) == 1 || input.size(0) % 3 == 0), ErrorCode::kInternal,
+  const auto channels = input.dim() < 3 ? 0 : input.size(-3);
+  AFFINIS_CHECK((input.dim() == 3 || input.dim() == 4) && (channels == 1 || channels == 3), ErrorCode::kInternal,
                 "task '{}' has inputs of the shape {}, which are no images: it must override picture_of_input()", info().name,
                 c10::str(input.sizes()));
-  if (input.size(0) == 1) return grey_picture(input, {}, -1, 1);
-  const std::int64_t images = input.size(0) / 3;
-  data::Image picture(static_cast<int>(images * input.size(2)), static_cast<int>(input.size(1)));
+  const auto one = [&](const at::Tensor& image) { return channels == 1 ? grey_picture(image, {}, -1, 1) : colour_picture(image); };
+  if (input.dim() == 3) return one(input);
+  // Nine tiles are seen as a square, a pair or a triplet as a row.
+  const std::int64_t images = input.size(0);
+  const std::int64_t columns = images > 4 ? static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(images)))) : images;
+  const std::int64_t rows = (images + columns - 1) / columns;
+  data::Image picture(static_cast<int>(columns * input.size(3)), static_cast<int>(rows * input.size(2)));
   for (std::int64_t i = 0; i < images; ++i) {
-    data::paste(picture, colour_picture(input.slice(0, 3 * i, 3 * i + 3)), static_cast<int>(i * input.size(2)), 0);
+    data::paste(picture, one(input.select(0, i)), static_cast<int>(i % columns * input.size(3)), static_cast<int>(i / columns * input.size(2)));
   }
   return picture;
 }

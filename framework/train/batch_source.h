@@ -27,8 +27,9 @@ class BatchSource {
 
 /// Reads samples from a store and makes one example per task from each. `options.fields` are added to those that the tasks ask for.
 /// Every task has a random stream of its own, so a task's examples are the same alone and among others. Tasks that make equal inputs
-/// get the same tensor. A task of arity k also gets k - 1 other views of the sample's scene, drawn by its stream.
-/// Throws Error(kData) naming store and sample when a scene has fewer views than a task needs.
+/// get the same tensor. A task on several samples also gets partners of the sample as its TaskInfo::partners says, drawn by its stream
+/// from the same subset; a sample that lacks partners becomes an example without a label (the task must make masks). Throws Error(kData)
+/// naming store and task when no sample has partners.
 std::unique_ptr<BatchSource> make_store_source(std::shared_ptr<const data::Store> store,
                                                std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options);
 
@@ -38,6 +39,7 @@ struct TensorSet {
   at::Tensor target;
   at::Tensor mask;
   std::vector<std::int64_t> indices;
+  std::vector<std::int64_t> sample_indices;  ///< as Batch::sample_indices
 };
 
 /// Rows of the tensors in an order shuffled per epoch from (seed, epoch), or as they are. `extra_inputs`, when there are any, are

@@ -44,7 +44,13 @@ Network::Network(std::unique_ptr<nn::Module> trunk, std::vector<Head> heads) : t
 
 at::Tensor Network::forward(const at::Tensor& input, std::size_t head) { return decode(encode(input), head); }
 
-at::Tensor Network::encode(const at::Tensor& input) { return trunk_ ? trunk_->forward(input) : input; }
+at::Tensor Network::encode(const at::Tensor& input) {
+  if (!trunk_) return input;
+  if (input.dim() != 5) return trunk_->forward(input);
+  // The images of an example share the trunk; what it makes of them lies one behind the other along the channels.
+  const at::Tensor each = trunk_->forward(input.flatten(0, 1));
+  return each.reshape({input.size(0), input.size(1) * each.size(1), each.size(2), each.size(3)});
+}
 
 at::Tensor Network::decode(const at::Tensor& representation, std::size_t head) {
   return heads_.at(head).module->forward(representation);

@@ -26,7 +26,8 @@ class Network {
 
   /// Predictions of one head. [N, ...] -> [N, ...].
   at::Tensor forward(const at::Tensor& input, std::size_t head);
-  /// What the trunk makes of the input: the representation.
+  /// What the trunk makes of the input: the representation. [N, C, H, W] -> [N, R, h, w]; examples of k images [N, k, C, H, W] ->
+  /// [N, k R, h, w], each image through the same trunk.
   at::Tensor encode(const at::Tensor& input);
   at::Tensor decode(const at::Tensor& representation, std::size_t head);
   /// Every head's prediction from its own input; an undefined input gives an undefined prediction. Heads whose inputs are the same

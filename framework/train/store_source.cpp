@@ -8,6 +8,7 @@
 
 #include "framework/core/error.h"
 #include "framework/train/batch_source.h"
+#include "framework/train/partners.h"
 
 namespace affinis::train {
 namespace {
@@ -19,6 +20,7 @@ struct Item {
   std::int64_t index = 0;
   std::vector<task::Example> examples;
   std::vector<std::size_t> input_of;
+  std::vector<std::vector<std::int64_t>> samples_of;  ///< by task: positions of its samples; empty for tasks on single samples
 };
 
 bool equal_inputs(const at::Tensor& a, const at::Tensor& b) {
@@ -27,50 +29,14 @@ bool equal_inputs(const at::Tensor& a, const at::Tensor& b) {
          std::memcmp(a.const_data_ptr(), b.const_data_ptr(), a.nbytes()) == 0;
 }
 
-/// For every position of a store the other views of its scene.
-class Partners {
- public:
-  Partners(const data::Store& store, const std::vector<std::int64_t>& subset, const Tasks& tasks) {
-    std::int64_t greatest_arity = 1;
-    std::string hungriest;
-    for (const auto& each : tasks) {
-      if (each->info().arity > greatest_arity) {
-        greatest_arity = each->info().arity;
-        hungriest = each->info().name;
-      }
-    }
-    if (greatest_arity == 1) return;
-    std::map<std::pair<std::string, std::string>, std::vector<std::int64_t>> scenes;
-    const auto visit = [&](std::int64_t index) {
-      const data::SampleKey& key = store.key(index);
-      scenes[{key.building, key.scene}].push_back(index);
-    };
-    if (subset.empty()) {
-      for (std::int64_t index = 0; index < store.size(); ++index) visit(index);
-    } else {
-      for (const std::int64_t index : subset) visit(index);
-    }
-    for (const auto& [scene, views] : scenes) {
-      AFFINIS_CHECK(static_cast<std::int64_t>(views.size()) >= greatest_arity, ErrorCode::kData,
-                    "{}: the scene of sample {} has {} views, but the task '{}' looks at {} at once; leave its samples out or render more",
-                    store.path().string(), store.key(views.front()).name(), views.size(), hungriest, greatest_arity);
-      for (const std::int64_t view : views) {
-        std::vector<std::int64_t>& others = others_[view];
-        std::copy_if(views.begin(), views.end(), std::back_inserter(others), [&](std::int64_t each) { return each != view; });
-      }
-    }
-  }
-
-  std::vector<std::int64_t> draw(std::int64_t index, std::int64_t count, RandomStream& stream) const {
-    std::vector<std::int64_t> others = others_.at(index);
-    stream.shuffle(std::span(others));
-    others.resize(static_cast<std::size_t>(count));
-    return others;
-  }
-
- private:
-  std::map<std::int64_t, std::vector<std::int64_t>> others_;
-};
+/// An example whose sample has no partners counts as one without a label.
+void take_label_away(task::Example& example, const task::Task& task) {
+  AFFINIS_CHECK(example.mask.defined(), ErrorCode::kInternal,
+                "task '{}' looks at {} samples at once, but its example() makes no mask; make one (1 where the label is valid), for samples "
+                "without partners",
+                task.info().name, task.info().sample_count());
+  example.mask = at::zeros_like(example.mask);
+}
 
 class StoreSource : public BatchSource {
  public:
@@ -101,6 +67,9 @@ class StoreSource : public BatchSource {
       }
       batches.push_back(task::collate(examples, indices));
       if (owner != t) batches[t].input = batches[owner].input;
+      for (const Item& item : *items) {
+        batches[t].sample_indices.insert(batches[t].sample_indices.end(), item.samples_of[t].begin(), item.samples_of[t].end());
+      }
     }
     return batches;
   }
@@ -128,15 +97,22 @@ class StoreSource : public BatchSource {
     for (std::size_t t = 0; t < tasks_.size(); ++t) {
       const task::Task& task = *tasks_[t];
       RandomStream own = stream.fork(task.info().name);
-      if (task.info().arity == 1) {
+      std::vector<std::int64_t> positions;
+      if (task.info().sample_count() == 1) {
         item.examples.push_back(task.example({&sample, 1}, own));
       } else {
+        positions = partners_.draw(t, sample.index, own);
         std::vector<data::Sample> samples = {sample};
-        for (const std::int64_t partner : partners_.draw(sample.index, task.info().arity - 1, own)) {
-          samples.push_back(store_->read(partner, options_.fields));
+        for (std::size_t i = 1; i < positions.size(); ++i) samples.push_back(store_->read(positions[i], options_.fields));
+        const bool complete = static_cast<std::int64_t>(samples.size()) == task.info().sample_count();
+        while (static_cast<std::int64_t>(samples.size()) < task.info().sample_count()) {
+          samples.push_back(sample);
+          positions.push_back(sample.index);
         }
         item.examples.push_back(task.example(samples, own));
+        if (!complete) take_label_away(item.examples.back(), task);
       }
+      item.samples_of.push_back(std::move(positions));
       std::size_t owner = 0;
       while (owner < t && !equal_inputs(item.examples[owner].input, item.examples[t].input)) ++owner;
       item.input_of.push_back(owner);

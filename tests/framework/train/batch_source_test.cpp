@@ -148,14 +148,31 @@ TEST_F(StoreSourceTest, ATaskOfTwoViewsGetsAnotherViewOfTheSameScene) {
   const auto source = make_store_source(store_, {pair}, options);
   source->start(0, 0);
   const task::Batch batch = source->next()->front();
-  EXPECT_EQ(batch.input.size(1), 6);
+  ASSERT_EQ(batch.input.dim(), 5);
+  EXPECT_EQ(batch.input.size(1), 2);
   // Views 9 and 10 have only each other.
-  EXPECT_TRUE(at::equal(batch.input[3].slice(0, 3, 6), batch.input[4].slice(0, 0, 3)));
-  EXPECT_TRUE(at::equal(batch.input[4].slice(0, 3, 6), batch.input[3].slice(0, 0, 3)));
+  EXPECT_TRUE(at::equal(batch.input[3][1], batch.input[4][0]));
+  EXPECT_TRUE(at::equal(batch.input[4][1], batch.input[3][0]));
+  ASSERT_EQ(batch.sample_indices.size(), 10u);
+  EXPECT_EQ(batch.sample_indices[6], 9);
+  EXPECT_EQ(batch.sample_indices[7], 10);
+  EXPECT_TRUE(at::all(batch.mask == 1).item<bool>());
+}
 
-  pair->info_.arity = 3;
-  EXPECT_THAT(sentence_of([&] { make_store_source(store_, {pair}, {}); }),
-              HasSubstr("the scene of sample house/room3/9 has 2 views, but the task 'pair' looks at 3 at once"));
+TEST_F(StoreSourceTest, ASampleWithoutPartnersHasNoLabel) {
+  auto triplet = std::make_shared<Regression>("triplet");
+  triplet->info_.arity = 3;
+  data::LoaderOptions options = loading(5);
+  options.shuffle = false;
+  options.subset = {0, 1, 2, 9, 10};
+  const auto source = make_store_source(store_, {triplet}, options);
+  source->start(0, 0);
+  const task::Batch batch = source->next()->front();
+  EXPECT_GT(batch.mask[0].max().item<float>(), 0);
+  EXPECT_EQ(batch.mask[3].max().item<float>(), 0);
+  options.subset = {9, 10};
+  EXPECT_THAT(sentence_of([&] { make_store_source(store_, {triplet}, options); }),
+              HasSubstr("the task 'triplet' looks at 3 samples at once, but no scene has enough views"));
 }
 
 }  // namespace

@@ -82,10 +82,10 @@ class Regression : public task::Task {
       const at::Tensor bytes = at::from_blob(const_cast<std::byte*>(rgb.bytes.data()), rgb.shape, at::kByte);
       images.push_back(bytes.permute({2, 0, 1}).to(at::kFloat) / divisor_);
     }
-    const at::Tensor input = at::cat(images, 0).contiguous();
-    at::Tensor target = input.slice(0, 0, 3).mean({1, 2});
+    at::Tensor target = images.front().mean({1, 2});
     if (noise) target = target + stream.uniform();
-    return {input, target, {}};
+    if (samples.size() == 1) return {images.front().contiguous(), target, {}};
+    return {at::stack(images), target, at::ones_like(target)};
   }
   std::vector<std::int64_t> prediction_shape() const override { return {outputs_}; }
   std::unique_ptr<nn::Module> make_head(const task::HeadInput& input) const override {
