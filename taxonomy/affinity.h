@@ -14,7 +14,7 @@ namespace affinis::taxonomy {
 struct AffinityOptions {
   std::string gain_against = "scratch";  ///< the baseline network that gain is measured against
   /// Networks that are no transfers: never in the tournament, never a row.
-  std::vector<std::string> baselines = {"scratch", "shallow", "constant"};
+  std::vector<std::string> baselines = {"scratch", "shallow", "constant", "random_encoder"};
   AhpOptions ahp;
 };
 

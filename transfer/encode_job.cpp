@@ -19,7 +19,8 @@ class EncodeKind : public run::JobKind {
   void run(run::JobContext& context) const override {
     const EncodeSpec spec = encode_spec_from_json(context.job.spec);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
-    const auto encoder = nn::make_encoder({.width = spec.study.scale.width});
+    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.source, *data, spec.study);
+    const auto encoder = nn::make_encoder({.input_channels = task->info().input_channels, .width = spec.study.scale.width});
     nn::load_state(*encoder, trunk_state(network_folder(context) / kNetworkFile), "trunk.");
 
     const auto precision = spec.study.half_precision ? RepresentationPrecision::kHalf : RepresentationPrecision::kSingle;
@@ -28,7 +29,7 @@ class EncodeKind : public run::JobKind {
                                        std::pair(spec.study.test, kTestRepresentationsFile)}) {
       const data::Store& store = data->split(subset.split);
       const std::vector<std::int64_t> positions = subset_positions(subset, store);
-      write_representations(context.folder / file, encode(*encoder, store, positions, spec.source, precision), precision);
+      write_representations(context.folder / file, encode(*encoder, *task, store, positions, precision), precision);
       images += static_cast<double>(positions.size());
     }
     context.metrics["images"] = images;

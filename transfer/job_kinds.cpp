@@ -26,19 +26,22 @@ const char* trunk_name(TrunkKind trunk) {
     case TrunkKind::kEncoder: return "encoder";
     case TrunkKind::kShallow: return "shallow";
     case TrunkKind::kConstant: return "constant";
+    case TrunkKind::kRandom: return "random";
   }
   return "";
 }
 
 TrunkKind trunk_by_name(const std::string& name) {
-  for (const TrunkKind trunk : {TrunkKind::kEncoder, TrunkKind::kShallow, TrunkKind::kConstant}) {
+  for (const TrunkKind trunk : {TrunkKind::kEncoder, TrunkKind::kShallow, TrunkKind::kConstant, TrunkKind::kRandom}) {
     if (name == trunk_name(trunk)) return trunk;
   }
   fail(ErrorCode::kInternal, "a training job has the unknown trunk '{}'", name);
 }
 
-/// Relative durations, measured at desk scale on one core: a step of encoder and decoder, of a decoder alone, of a constant.
+/// Relative durations, measured at desk scale on one core: a step of encoder and decoder, of a frozen encoder and a decoder, of a
+/// decoder alone, of a constant.
 constexpr double kEncoderStepCost = 4;
+constexpr double kFrozenStepCost = 2;
 constexpr double kDecoderStepCost = 1;
 constexpr double kConstantStepCost = 0.1;
 constexpr double kStepsPerEpochGuess = 16;
@@ -109,6 +112,7 @@ run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vec
   job.inputs = std::move(inputs);
   job.group = spec.task;
   const double step = spec.trunk == TrunkKind::kEncoder   ? kEncoderStepCost
+                      : spec.trunk == TrunkKind::kRandom  ? kFrozenStepCost
                       : spec.trunk == TrunkKind::kShallow ? kDecoderStepCost
                                                           : kConstantStepCost;
   job.cost = step * steps_of(spec.trainer);

@@ -15,6 +15,7 @@ enum class TrunkKind {
   kEncoder,   ///< the full encoder: task-specific networks, and honest scratch on the transfer split
   kShallow,   ///< the paper's shallow pixel stream
   kConstant,  ///< no input at all: the best constant guess
+  kRandom,    ///< the full encoder as it was drawn: only the head learns
 };
 
 /// Trains one network on one split of the data set and evaluates it on the test split.
@@ -23,7 +24,7 @@ struct TrainSpec {
   std::string task;
   TrunkKind trunk = TrunkKind::kEncoder;
   std::string split = data::kTrainSplit;
-  std::string role = "self";  ///< name in loss files: "self", "scratch", "shallow", "constant"
+  std::string role = "self";  ///< name in loss files: "self", "scratch", "shallow", "constant", "random_encoder"
   train::TrainerOptions trainer;
   std::int64_t validation_images = 128;  ///< of the transfer split (networks only); 0: none
   bool keep_weights = true;
@@ -68,6 +69,8 @@ inline constexpr const char* kTransferKind = "transfer";
 
 /// Name of the role of task-specific networks: the gold standard.
 inline constexpr const char* kSelfRole = "self";
+/// Name of the role of heads that learn on an encoder as it was drawn, on the networks' data. Not "random", which is a task.
+inline constexpr const char* kRandomEncoderRole = "random_encoder";
 /// "encode/<source>": where a transfer looks for a source's representations.
 std::string encode_job_name(const std::string& source);
 

@@ -8,7 +8,6 @@
 
 #include "framework/core/error.h"
 #include "framework/data/array_file.h"
-#include "framework/task/image_input.h"
 
 namespace affinis::transfer {
 namespace {
@@ -21,8 +20,8 @@ at::ScalarType stored_type(RepresentationPrecision precision) {
 
 }  // namespace
 
-Representations encode(nn::Module& encoder, const data::Store& store, const std::vector<std::int64_t>& positions,
-                       const std::string& source, RepresentationPrecision precision) {
+Representations encode(nn::Module& encoder, const task::Task& source, const data::Store& store,
+                       const std::vector<std::int64_t>& positions, RepresentationPrecision precision) {
   const at::NoGradGuard no_gradients;
   encoder.set_training(false);
   static const std::vector<std::string> kFields = {"rgb"};
@@ -30,11 +29,11 @@ Representations encode(nn::Module& encoder, const data::Store& store, const std:
   for (std::size_t first = 0; first < positions.size(); first += kEncodingBatch) {
     std::vector<at::Tensor> images;
     for (std::size_t i = first; i < std::min(positions.size(), first + kEncodingBatch); ++i) {
-      images.push_back(task::image_input(store.read(positions[i], kFields)));
+      images.push_back(source.encoder_input(store.read(positions[i], kFields)));
     }
     parts.push_back(encoder.forward(at::stack(images)).to(stored_type(precision)).to(at::kFloat));
   }
-  return {source, positions, parts.empty() ? at::Tensor() : at::cat(parts).contiguous()};
+  return {source.info().name, positions, parts.empty() ? at::Tensor() : at::cat(parts).contiguous()};
 }
 
 void write_representations(const std::filesystem::path& path, const Representations& representations,

@@ -9,6 +9,7 @@
 
 #include "framework/data/store.h"
 #include "framework/nn/module.h"
+#include "framework/task/task.h"
 
 namespace affinis::transfer {
 
@@ -22,10 +23,11 @@ struct Representations {
 /// How representations lie on disk; half precision costs 4 KiB an image at paper scale.
 enum class RepresentationPrecision { kHalf, kSingle };
 
-/// Runs `encoder` (in evaluation mode) on the RGB images at `positions` of the store. Values are rounded to `precision`, so that what is
+/// Runs `encoder` (in evaluation mode) on what the source task feeds its encoder (Task::encoder_input) of the images at `positions`.
+/// Values are rounded to `precision`, so that what is
 /// returned equals what is read back.
-Representations encode(nn::Module& encoder, const data::Store& store, const std::vector<std::int64_t>& positions,
-                       const std::string& source, RepresentationPrecision precision);
+Representations encode(nn::Module& encoder, const task::Task& source, const data::Store& store,
+                       const std::vector<std::int64_t>& positions, RepresentationPrecision precision);
 
 void write_representations(const std::filesystem::path& path, const Representations& representations,
                            RepresentationPrecision precision);

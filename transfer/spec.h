@@ -22,12 +22,14 @@ struct SubsetSpec {
   std::string split;
   std::int64_t count = 0;  ///< 0: all
   std::int64_t seed = 1;
+  bool whole_scenes = false;  ///< draw scenes, not views: tasks on several views find their partners in a small subset too
 };
 
 /// What every job of a study shares; part of each job's spec and so of its identity.
 struct StudySpec {
   nn::Scale scale;
   bool paper_compatible = false;
+  bool soft_labels = false;
   bool half_precision = true;   ///< of cached representations
   std::int64_t threads = 1;     ///< results are bit for bit for one number of threads
   std::int64_t pictures = 4;    ///< test images whose predictions are kept as pictures
@@ -60,7 +62,7 @@ std::shared_ptr<const data::DataSet> open_data(run::JobContext& context, const S
 std::shared_ptr<const data::Store> shared_split(const std::shared_ptr<const data::DataSet>& data, const std::string& split);
 
 std::shared_ptr<const task::Task> make_task(const StudyEnvironment& environment, const std::string& name,
-                                            const data::DataSet& data, bool paper_compatible);
+                                            const data::DataSet& data, const StudySpec& spec);
 
 /// A split's examples of one task, in memory: labels (and inputs, when asked for) of the subset, from the stream of epoch 0.
 /// Kept in the worker's memory: all transfers to a target share them.

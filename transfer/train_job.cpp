@@ -10,6 +10,7 @@
 #include "framework/nn/safetensors.h"
 #include "framework/train/network.h"
 #include "transfer/job_kinds.h"
+#include "transfer/random_encoder.h"
 #include "transfer/result.h"
 #include "transfer/transfer_function.h"
 
@@ -28,12 +29,17 @@ train::Network build_network(const TrainSpec& spec, const std::shared_ptr<const 
     return {nullptr, std::move(heads)};
   }
   const bool shallow = spec.trunk == TrunkKind::kShallow;
-  const task::HeadInput input{shallow ? 2 * kRepresentationChannels : kRepresentationChannels,
-                              scale.image_side / kEncoderStride, scale.width};
-  heads.push_back({task, task->make_head(input)});
-  std::unique_ptr<nn::Module> trunk =
-      shallow ? make_shallow_pixel_stream(kRepresentationChannels)
-              : nn::make_encoder({.width = scale.width, .representation_channels = kRepresentationChannels});
+  const std::int64_t channels = shallow ? 2 * kRepresentationChannels : kRepresentationChannels;
+  const task::TaskInfo& info = task->info();
+  heads.push_back({task, task->make_head({info.arity * channels, scale.image_side / kEncoderStride, scale.width})});
+  const nn::EncoderOptions encoder{
+      .input_channels = info.input_channels, .width = scale.width, .representation_channels = kRepresentationChannels};
+  std::unique_ptr<nn::Module> trunk;
+  switch (spec.trunk) {
+    case TrunkKind::kShallow: trunk = make_shallow_pixel_stream(kRepresentationChannels, info.input_channels); break;
+    case TrunkKind::kRandom: trunk = std::make_unique<RandomEncoder>(encoder); break;
+    default: trunk = nn::make_encoder(encoder);
+  }
   return {std::move(trunk), std::move(heads)};
 }
 
@@ -51,13 +57,14 @@ std::unique_ptr<train::BatchSource> training_batches(const TrainSpec& spec, cons
 
 std::unique_ptr<train::BatchSource> fixed_batches(const std::shared_ptr<const data::DataSet>& data, const std::shared_ptr<const task::Task>& task,
                                                   const SubsetSpec& subset, std::vector<std::int64_t> positions) {
+  const data::Store& store = data->split(subset.split);
   data::LoaderOptions options;
   options.fields = task->info().fields;
   options.subset = std::move(positions);
   options.batch_size = kEvaluationBatch;
   options.seed = static_cast<std::uint64_t>(subset.seed);
   options.shuffle = false;
-  return train::make_store_source(shared_split(data, subset.split), {task}, options);
+  return train::make_store_source(shared_split(data, subset.split), {task}, options, subset_positions(subset, store));
 }
 
 class TrainKind : public run::JobKind {
@@ -67,7 +74,7 @@ class TrainKind : public run::JobKind {
   void run(run::JobContext& context) const override {
     const TrainSpec spec = train_spec_from_json(context.job.spec);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
-    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.task, *data, spec.study.paper_compatible);
+    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.task, *data, spec.study);
 
     train::Network network = build_network(spec, task);
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
@@ -78,6 +85,9 @@ class TrainKind : public run::JobKind {
     for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
 
     const auto training = training_batches(spec, data, task, subset);
+    if (auto* random = dynamic_cast<RandomEncoder*>(network.trunk())) {
+      random->draw(static_cast<std::uint64_t>(spec.trainer.seed), *training_batches(spec, data, task, subset));
+    }
     std::unique_ptr<train::BatchSource> validation;
     if (spec.validation_images > 0 && subset.split != spec.study.transfer.split) {
       std::vector<std::int64_t> positions = subset_positions(spec.study.transfer, data->split(spec.study.transfer.split));

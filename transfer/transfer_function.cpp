@@ -60,8 +60,8 @@ struct TransferFunctionImpl : tnn::Module {
 };
 
 struct PixelStreamImpl : tnn::Module {
-  explicit PixelStreamImpl(std::int64_t channels)
-      : conv1(register_module("conv1", convolution(3, channels / 2, false))),
+  PixelStreamImpl(std::int64_t channels, std::int64_t image_channels)
+      : conv1(register_module("conv1", convolution(image_channels, channels / 2, false))),
         bn1(register_module("bn1", tnn::BatchNorm2d(channels / 2))),
         conv2(register_module("conv2", convolution(channels / 2, channels, false, 4))),
         bn2(register_module("bn2", tnn::BatchNorm2d(channels))) {}
@@ -78,8 +78,9 @@ struct PixelStreamImpl : tnn::Module {
 TORCH_MODULE(PixelStream);
 
 struct ShallowTrunkImpl : tnn::Module {
-  explicit ShallowTrunkImpl(std::int64_t channels)
-      : left(register_module("left", PixelStream(channels))), right(register_module("right", PixelStream(channels))) {}
+  ShallowTrunkImpl(std::int64_t channels, std::int64_t image_channels)
+      : left(register_module("left", PixelStream(channels, image_channels))),
+        right(register_module("right", PixelStream(channels, image_channels))) {}
 
   torch::Tensor forward(const torch::Tensor& image) {
     const torch::Tensor pixels = torch::avg_pool2d(image, 4);
@@ -100,8 +101,8 @@ std::unique_ptr<nn::Module> make_transfer_function(const TransferFunctionOptions
   return nn::wrap(std::make_shared<TransferFunctionImpl>(options));
 }
 
-std::unique_ptr<nn::Module> make_shallow_pixel_stream(std::int64_t representation_channels) {
-  return nn::wrap(std::make_shared<ShallowTrunkImpl>(representation_channels));
+std::unique_ptr<nn::Module> make_shallow_pixel_stream(std::int64_t representation_channels, std::int64_t image_channels) {
+  return nn::wrap(std::make_shared<ShallowTrunkImpl>(representation_channels, image_channels));
 }
 
 }  // namespace affinis::transfer

@@ -23,7 +23,7 @@ std::unique_ptr<nn::Module> make_transfer_function(const TransferFunctionOptions
 std::int64_t transfer_output_channels(const TransferFunctionOptions& options);
 
 /// The paper's scratch baseline, labelled "shallow": two copies of a two-convolution stream on pixels at a quarter of the image's side,
-/// in place of an encoder. [N, 3, S, S] -> [N, 2 C, S/16, S/16].
-std::unique_ptr<nn::Module> make_shallow_pixel_stream(std::int64_t representation_channels = 8);
+/// in place of an encoder. [N, image_channels, S, S] -> [N, 2 C, S/16, S/16].
+std::unique_ptr<nn::Module> make_shallow_pixel_stream(std::int64_t representation_channels = 8, std::int64_t image_channels = 3);
 
 }  // namespace affinis::transfer

@@ -56,13 +56,14 @@ class TransferKind : public run::JobKind {
     const TransferSpec spec = transfer_spec_from_json(context.job.spec);
     AFFINIS_ASSERT(!spec.sources.empty());
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
-    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.target, *data, spec.study.paper_compatible);
+    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.target, *data, spec.study);
     const TransferData training = read(context, spec, spec.study.transfer, kTransferRepresentationsFile);
 
     const at::Tensor& values = training.set.input;
-    const TransferFunctionOptions options{static_cast<std::int64_t>(spec.sources.size()), values.size(1), spec.clip_sigma};
+    const TransferFunctionOptions options{static_cast<std::int64_t>(spec.sources.size()), values.size(-3), spec.clip_sigma};
+    const std::int64_t channels = task->info().arity * transfer_output_channels(options);
     std::vector<train::Head> heads;
-    heads.push_back({task, task->make_head({transfer_output_channels(options), values.size(2), spec.study.scale.width})});
+    heads.push_back({task, task->make_head({channels, values.size(-1), spec.study.scale.width})});
     train::Network network(make_transfer_function(options), std::move(heads));
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
 
@@ -96,13 +97,29 @@ class TransferKind : public run::JobKind {
       const Representations representations = cached_representations(context, path);
       AFFINIS_CHECK(representations.indices == result.set.indices, ErrorCode::kData,
                     "{} holds other images than the labels of {}; remove its job folder and run again", path.string(), spec.target);
+      const at::Tensor values = of_all_samples(representations, result.set);
       if (result.set.input.defined()) {
-        result.extra_inputs.push_back(representations.values);
+        result.extra_inputs.push_back(values);
       } else {
-        result.set.input = representations.values;
+        result.set.input = values;
       }
     }
     return result;
+  }
+
+  /// [N, C, s, s], or [N, k, C, s, s] for a target that looks at k samples at once.
+  static at::Tensor of_all_samples(const Representations& representations, const train::TensorSet& set) {
+    if (set.sample_indices.empty()) return representations.values;
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t position : set.sample_indices) {
+      const auto it = std::lower_bound(representations.indices.begin(), representations.indices.end(), position);
+      AFFINIS_ASSERT(it != representations.indices.end() && *it == position);
+      rows.push_back(it - representations.indices.begin());
+    }
+    const auto examples = static_cast<std::int64_t>(set.indices.size());
+    const at::Tensor& values = representations.values;
+    return at::index_select(values, 0, at::tensor(rows, at::kLong))
+        .view({examples, static_cast<std::int64_t>(rows.size()) / examples, values.size(1), values.size(2), values.size(3)});
   }
 
   static std::filesystem::path encoding_folder(const run::JobContext& context, const std::string& source) {
@@ -124,7 +141,7 @@ class TransferKind : public run::JobKind {
     inputs.insert(inputs.end(), test.extra_inputs.begin(), test.extra_inputs.end());
     const at::NoGradGuard no_gradients;
     network.set_training(false);
-    const at::Tensor chosen = at::index_select(at::cat(inputs, 1), 0, at::tensor(rows));
+    const at::Tensor chosen = at::index_select(at::cat(inputs, -3), 0, at::tensor(rows));
     write_prediction_pictures(context.folder, task, network.forward(chosen, 0));
   }
 

@@ -478,18 +478,22 @@
     const rest = judged.filter((task) => task.beats_constant <= 0.8);
     const metrics = (network) => (network.metrics || []).filter((metric) => known(metric.value)).slice(0, 3).map((metric) => metric.name.replaceAll("_", " ") + " " + short(metric.value) + (metric.unit ? " " + metric.unit : "")).join(" · ");
     const loss = (task, name) => three((at(task.networks, name) || {}).mean_loss);
+    // Columns that no task has anything for are left out.
+    const roles = [["self", "test loss"], ["constant", "constant"], ["random_encoder", "random encoder"], ["scratch", "scratch"]].filter(([name]) => trained.some((task) => at(task.networks, name)));
+    const wins = [["beats_random_encoder", "beats random encoder"], ["beats_scratch", "beats scratch"]].filter(([key]) => trained.some((task) => known(task[key])));
     const body = trained.map((task) => {
       const low = known(task.beats_constant) && task.beats_constant <= 0.8;
       return make("tr", {}, make("td", {}, title(task.name)),
         make("td", { class: low ? "bad" : "good" }, percent(task.beats_constant), known(task.beats_constant) ? make("span", { class: "meter" + (low ? " low" : "") }, make("i", { style: "width: " + 100 * Math.max(0, Math.min(1, task.beats_constant)) + "%" })) : null),
-        make("td", {}, percent(task.beats_scratch)), ["self", "constant", "scratch"].map((name) => make("td", {}, loss(task, name))), make("td", { class: "text" }, metrics(task.networks.self)));
+        wins.map(([key]) => make("td", {}, percent(task[key]))), roles.map(([name]) => make("td", {}, loss(task, name))), make("td", { class: "text" }, metrics(task.networks.self)));
     });
     const plots = make("div", { class: "curves" });
     const drawn = trained.map(curve).filter(Boolean);
     section("networks", "Have the networks learnt?", "Networks",
       judged.length ? make("p", { class: "say" }, (judged.length - rest.length) + " of " + judged.length + " task-specific networks beat the best constant guess on more than 80% of test images" +
         (rest.length ? "; read what follows about " + list_of(rest.map((task) => title(task.name))) + " with care." : ".")) : null,
-      table_of([["task"], ["beats constant"], ["beats scratch"], ["test loss"], ["constant"], ["scratch"], ["metrics of the network", "text"]], body, { id: "learnt" }),
+      wins.length && wins[0][0] === "beats_random_encoder" ? make("p", {}, "A network that beats the same head on an encoder left as it was drawn owes it to what its encoder has learnt.") : null,
+      table_of([["task"], ["beats constant"], ...wins.map(([, label]) => [label]), ...roles.map(([, label]) => [label]), ["metrics of the network", "text"]], body, { id: "learnt" }),
       drawn.length ? [make("h3", { style: "margin-top: 22px" }, "Losses over time"), plots, make("div", { class: "keys" }, key_of("var(--gain)", "training"), key_of("var(--quality)", "validation"), key_of("var(--soft)", "best constant guess, on test images", "4 3"))] : null);
     plots.append(...drawn);
   }
@@ -549,7 +553,7 @@
       says.textContent = (task.doc ? task.doc + " " : "") + (best && known(quality(best)) ? "Its best transfer, from " + set_title(best.split("+")) + ", beats its own network on " + percent(quality(best)) + " of test images." : "");
       replace(holder, make("div", { class: "strips" },
         make("div", {}, strip("input", "", task.pictures.inputs), strip("target", "what is right", task.pictures.targets), role("self", "own network", "all training data"),
-          role("scratch", "scratch", "same little data as transfers"), role("shallow", "shallow scratch", "the paper's baseline"), role("constant", "best constant guess", "")),
+          role("scratch", "scratch", "same little data as transfers"), role("shallow", "shallow scratch", "the paper's baseline"), role("random_encoder", "random encoder", "the head alone has learnt"), role("constant", "best constant guess", "")),
         make("div", {}, transfers.map((name) => strip("from " + set_title(name.split("+")), [loss(task.transfers[name]), known(quality(name)) ? "quality " + fixed(quality(name), 2) : ""].filter(Boolean).join(", "), predictions[name])))));
     };
     const update = () => (chooser.value === "" ? overview() : one(shown[Number(chooser.value)]));

@@ -46,6 +46,7 @@ Shape summary_shape() {
                                     {"source", Shape::flag()},
                                     {"target", Shape::flag()},
                                     {"beats_constant", Shape::number()},
+                                    {"beats_random_encoder", Shape::number()},
                                     {"beats_scratch", Shape::number()},
                                     {"networks", Shape::map(network)},
                                     {"transfers", Shape::map(network)},

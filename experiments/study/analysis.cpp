@@ -56,7 +56,7 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
     taxonomy::LossTable table;
     table.target = target;
     std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(target)}};
-    for (const char* role : {"scratch", "shallow", "constant"}) jobs.emplace_back(role, StudyGraph::baseline_job(role, target));
+    for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, target));
     std::size_t transfers = 0;
     for (const run::Job& job : study.graph().jobs()) {
       if (job.kind != transfer::kTransferKind || job.spec.at("target") != target) continue;
@@ -76,6 +76,18 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
     tables.push_back(std::move(table));
   }
   return tables;
+}
+
+taxonomy::LossTable own_losses(const std::string& task, const Results& results) {
+  taxonomy::LossTable table;
+  table.target = task;
+  std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(task)}};
+  for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, task));
+  for (const auto& [network, job] : jobs) {
+    const auto it = results.find(job);
+    if (it != results.end()) add_losses(table, network, it->second);
+  }
+  return table;
 }
 
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {

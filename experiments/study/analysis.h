@@ -9,6 +9,7 @@
 #include "framework/core/log.h"
 #include "framework/run/coordinator.h"
 #include "taxonomy/affinity.h"
+#include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
 
@@ -23,6 +24,12 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
 /// Transfers of `order` sources that are worth trying (Zamir et al. 2018, supplement): for each target all sets of that many among its
 /// best first-order sources by affinity, the target itself left out.
 std::vector<Candidate> next_order(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables, std::int64_t order);
+
+/// The baselines that a task's own network is compared with, in the order of reports.
+inline constexpr const char* kBaselineRoles[] = {"scratch", "shallow", "constant", transfer::kRandomEncoderRole};
+
+/// Test losses of one task's own network and its baselines alone, those that are done.
+taxonomy::LossTable own_losses(const std::string& task, const Results& results);
 
 /// Affinities of all targets from the tables.
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables);

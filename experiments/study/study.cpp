@@ -112,7 +112,8 @@ void write_settings(StudyOptions options, const std::filesystem::path& folder) {
 
 void write_study_results(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder, Logger& logger) {
   const Results results = results_of(run);
-  const std::vector<taxonomy::LossTable> tables = collect_losses(study, results, logger);
+  std::vector<taxonomy::LossTable> tables;
+  if (study.options().search.max_order > 0) tables = collect_losses(study, results, logger);
   std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
   if (!tables.empty()) {
     taxonomy::TransferTable table;
@@ -135,7 +136,7 @@ void run_study(const StudyOptions& options, const std::filesystem::path& folder,
   const run::JobKinds kinds = study_job_kinds(options, registry);
 
   study.add_networks();
-  study.add_transfers(study.first_order());
+  if (options.search.max_order > 0) study.add_transfers(study.first_order());
   run::RunSummary run = run_stage(study, 1, folder, kinds, logger);
   for (std::int64_t order = 2; order <= options.search.max_order; ++order) {
     const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);

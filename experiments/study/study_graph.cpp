@@ -16,12 +16,14 @@ transfer::StudySpec study_spec(const StudyOptions& options) {
   transfer::StudySpec spec;
   spec.scale = {"", options.scale.image_side, options.scale.width};
   spec.paper_compatible = options.tasks.paper_compatible;
+  spec.soft_labels = options.tasks.soft_labels;
   spec.half_precision = options.search.half_precision;
   spec.threads = options.run.threads_per_worker;
   spec.pictures = options.data.pictures;
-  spec.train = {data::kTrainSplit, options.data.train_images, options.data.subset_seed};
-  spec.transfer = {data::kTransferSplit, options.data.transfer_images, options.data.subset_seed};
-  spec.test = {data::kTestSplit, options.data.test_images, options.data.subset_seed};
+  const bool scenes = options.data.subset_of == "scenes";
+  spec.train = {data::kTrainSplit, options.data.train_images, options.data.subset_seed, scenes};
+  spec.transfer = {data::kTransferSplit, options.data.transfer_images, options.data.subset_seed, scenes};
+  spec.test = {data::kTestSplit, options.data.test_images, options.data.subset_seed, scenes};
   if (!options.data.folder.empty()) {
     const data::DataSet data(options.data.folder);
     AFFINIS_CHECK(data.image_side() == options.scale.image_side, ErrorCode::kConfig,
@@ -55,9 +57,6 @@ StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskReg
       const task::TaskInfo& info = registry_->get(name)->info;
       const bool able = as_source ? info.source : info.target;
       AFFINIS_CHECK(able || asked.empty(), ErrorCode::kConfig, "tasks.{}s names {}, which cannot be a {}; leave it out", role, name, role);
-      AFFINIS_CHECK(info.arity == 1, ErrorCode::kConfig,
-                    "task {} needs {} images an example, and studies use tasks on single images so far; leave it out of [tasks]", name,
-                    info.arity);
       if (able) (as_source ? sources_ : targets_).push_back(name);
     }
   }
@@ -82,26 +81,29 @@ void StudyGraph::add_training(const std::string& task, const std::string& role) 
   spec.validation_images = role == transfer::kSelfRole ? options_.data.validation_images : 0;
   const bool little_data = role == "scratch" || role == "shallow";
   spec.split = little_data ? data::kTransferSplit : data::kTrainSplit;
+  const bool network = role == transfer::kSelfRole;
+  const bool random = role == transfer::kRandomEncoderRole || (network && !registry_->get(task)->info.encoder_learns);
   spec.trunk = role == "constant"  ? transfer::TrunkKind::kConstant
                : role == "shallow" ? transfer::TrunkKind::kShallow
+               : random            ? transfer::TrunkKind::kRandom
                                    : transfer::TrunkKind::kEncoder;
-  const bool network = role == transfer::kSelfRole;
-  spec.trainer = options_.trainer(network ? "network" : little_data ? "scratch" : "constant", task);
+  spec.trainer = options_.trainer(network || random ? "network" : little_data ? "scratch" : "constant", task);
   graph_.add(transfer::make_train_job(spec, network ? network_job(task) : baseline_job(role, task), data_inputs()));
 }
 
 void StudyGraph::add_networks() {
   if (options_.data.folder.empty()) graph_.add(make_render_job(options_.rooms));
   for (const std::string& task : tasks_) add_training(task, transfer::kSelfRole);
-  for (const std::string& source : sources_) {
+  for (const std::string& source : options_.search.max_order > 0 ? sources_ : std::vector<std::string>{}) {
     graph_.add(transfer::make_encode_job({spec_, source}, transfer::encode_job_name(source), network_job(source), data_inputs()));
   }
-  for (const std::string& target : targets_) {
+  for (const std::string& target : options_.search.max_order > 0 ? targets_ : std::vector<std::string>{}) {
     if (options_.search.scratch) add_training(target, "scratch");
     if (options_.search.shallow) add_training(target, "shallow");
   }
   for (const std::string& task : tasks_) {
     if (options_.search.constant) add_training(task, "constant");
+    if (options_.search.random_encoder && registry_->get(task)->info.encoder_learns) add_training(task, transfer::kRandomEncoderRole);
   }
 }
 

@@ -45,6 +45,8 @@ const std::vector<OptionField>& TaskOptions::fields() {
       option("targets", &TaskOptions::targets, "tasks to be learnt from others; empty: all of names that may"),
       option("paper_compatible", &TaskOptions::paper_compatible,
              "the original's known defects (tanh on semantic logits, no clipping) instead of the right thing"),
+      option("soft_labels", &TaskOptions::soft_labels,
+             "classes of objects and scenes as shares, as a teacher network would give them, instead of the one that is most so"),
       option("plugins", &TaskOptions::plugins, "shared libraries that bring further tasks", {.affects_result = false}),
       option("overrides", &TaskOptions::overrides,
              "training settings of single tasks, each section.task.key=value (network.class_places.weight_decay=1e-5)",
@@ -63,6 +65,9 @@ const std::vector<OptionField>& DataOptions::fields() {
       option("validation_images", &DataOptions::validation_images, "images of the transfer split that learning curves are measured on",
              {.minimum = 0}),
       option("subset_seed", &DataOptions::subset_seed, "seed of the draw when not all images are used"),
+      option("subset_of", &DataOptions::subset_of,
+             "what is drawn when not all images are used; with scenes, tasks on several views find their partners in a small subset too",
+             {.choices = {"views", "scenes"}}),
       option("pictures", &DataOptions::pictures, "test images whose predictions are kept as pictures", {.minimum = 0, .maximum = 64}),
   };
   return table;
@@ -70,7 +75,7 @@ const std::vector<OptionField>& DataOptions::fields() {
 
 const std::vector<OptionField>& SearchOptions::fields() {
   static const std::vector<OptionField> table = {
-      option("max_order", &SearchOptions::max_order, "most sources that a transfer has", {.minimum = 1, .maximum = 8}),
+      option("max_order", &SearchOptions::max_order, "most sources that a transfer has; 0: train networks and their baselines alone", {.minimum = 0, .maximum = 8}),
       option("top", &SearchOptions::top,
              "for order 2, 3, 4, ...: all sets of that many among a target's best so many first-order sources (the last one stands for "
              "higher orders)",
@@ -78,6 +83,8 @@ const std::vector<OptionField>& SearchOptions::fields() {
       option("scratch", &SearchOptions::scratch, "train the honest baseline: a full network on the transfer images alone"),
       option("shallow", &SearchOptions::shallow, "train the paper's baseline: a shallow network on the transfer images"),
       option("constant", &SearchOptions::constant, "fit the best constant guess, which says whether a network has learnt"),
+      option("random_encoder", &SearchOptions::random_encoder,
+             "train each task's head on an encoder that stays as it was drawn, which says whether the encoder has learnt"),
       option("clip_sigma", &SearchOptions::clip_sigma,
              "while a transfer trains, representations are clipped to the batch's mean and so many deviations; 0: never", {.minimum = 0}),
       option("half_precision", &SearchOptions::half_precision, "keep representations in half precision (4 KiB an image at paper scale)"),
@@ -132,7 +139,7 @@ void StudyOptions::finish() {
                 "rooms.image_side is {} and scale.image_side {}; leave rooms.image_side out, rooms are rendered at the scale's side",
                 rooms.image_side, scale.image_side);
   rooms.image_side = scale.image_side;
-  AFFINIS_CHECK(search.max_order == 1 || !search.top.empty(), ErrorCode::kConfig,
+  AFFINIS_CHECK(search.max_order <= 1 || !search.top.empty(), ErrorCode::kConfig,
                 "search.top is empty, but search.max_order is {}; say how many of the best sources higher orders are made of",
                 search.max_order);
   const bool baseline_trained = taxonomy.gain_against == "scratch" ? search.scratch : search.shallow;

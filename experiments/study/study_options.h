@@ -36,6 +36,7 @@ struct TaskOptions {
   std::vector<std::string> sources;  ///< empty: all of `names` that may be sources
   std::vector<std::string> targets;  ///< empty: all of `names` that may be targets
   bool paper_compatible = false;
+  bool soft_labels = false;
   std::vector<std::string> plugins;    ///< shared libraries with tasks
   std::vector<std::string> overrides;  ///< "network.class_places.weight_decay=1e-5"
 
@@ -50,6 +51,7 @@ struct DataOptions {
   std::int64_t test_images = 0;
   std::int64_t validation_images = 128;
   std::int64_t subset_seed = 1;
+  std::string subset_of = "views";  ///< what is drawn when not all images are used: "views" or whole "scenes"
   std::int64_t pictures = 4;
 
   static const std::vector<OptionField>& fields();
@@ -57,11 +59,12 @@ struct DataOptions {
 
 /// Which transfers are tried.
 struct SearchOptions {
-  std::int64_t max_order = 2;
+  std::int64_t max_order = 2;  ///< 0: networks and baselines alone
   std::vector<std::int64_t> top = {5, 5, 6};  ///< order 2, 3, 4: sets are made of a target's best so many sources
   bool scratch = true;
   bool shallow = true;
   bool constant = true;
+  bool random_encoder = true;
   double clip_sigma = 5;
   bool half_precision = true;
   bool keep_weights = false;

@@ -52,7 +52,7 @@ nlohmann::json task_json(const StudyGraph& study, const std::string& task, const
     predictions[name] = picture_list(it->second, folder, "prediction", pictures);
   };
   add("networks", transfer::kSelfRole, StudyGraph::network_job(task));
-  for (const char* role : {"scratch", "shallow", "constant"}) add("networks", role, StudyGraph::baseline_job(role, task));
+  for (const char* role : kBaselineRoles) add("networks", role, StudyGraph::baseline_job(role, task));
   for (const run::Job& job : study.graph().jobs()) {
     if (job.kind != transfer::kTransferKind || job.spec.at("target") != task) continue;
     add("transfers", join(job.spec.at("sources").get<std::vector<std::string>>(), "+"), job.name);
@@ -186,11 +186,12 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
     nlohmann::json shallow = nlohmann::json::object();
     for (const std::string& network : table.networks) shallow[network] = win_rate(table, network, "shallow");
     summary["baselines"][table.target] = {{"gain_against", options.taxonomy.gain_against}, {"shallow_gain", shallow}};
-    for (nlohmann::json& task : summary["tasks"]) {
-      if (task.at("name") != table.target) continue;
-      task["beats_constant"] = win_rate(table, transfer::kSelfRole, "constant");
-      task["beats_scratch"] = win_rate(table, transfer::kSelfRole, "scratch");
-    }
+  }
+  for (nlohmann::json& task : summary["tasks"]) {
+    const taxonomy::LossTable table = own_losses(task.at("name").get<std::string>(), results);
+    task["beats_constant"] = win_rate(table, transfer::kSelfRole, "constant");
+    task["beats_random_encoder"] = win_rate(table, transfer::kSelfRole, transfer::kRandomEncoderRole);
+    task["beats_scratch"] = win_rate(table, transfer::kSelfRole, "scratch");
   }
   return summary;
 }

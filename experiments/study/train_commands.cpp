@@ -136,6 +136,7 @@ void add_transfer_command(CLI::App& app, CommandContext& context) {
     StudyOptions options = study_options(*arguments);
     options.tasks.sources = *sources;
     options.tasks.targets = {*target};
+    options.search.random_encoder = false;
     StudyGraph study(options, load_tasks(options.tasks.plugins));
     study.add_networks();
     const Candidate candidate{study.sources(), study.targets().front()};

@@ -85,7 +85,7 @@ struct Batch {
   at::Tensor mask;
   std::vector<std::int64_t> indices;  ///< positions of the (anchor) samples in their store
   /// Positions of all samples of each example, anchor first, TaskInfo::sample_count() a row; empty for tasks on single samples.
-  std::vector<std::int64_t> sample_indices;
+  std::vector<std::int64_t> sample_indices = {};
 
   std::int64_t size() const { return target.defined() ? target.size(0) : 0; }
 };

@@ -28,10 +28,11 @@ class BatchSource {
 /// Reads samples from a store and makes one example per task from each. `options.fields` are added to those that the tasks ask for.
 /// Every task has a random stream of its own, so a task's examples are the same alone and among others. Tasks that make equal inputs
 /// get the same tensor. A task on several samples also gets partners of the sample as its TaskInfo::partners says, drawn by its stream
-/// from the same subset; a sample that lacks partners becomes an example without a label (the task must make masks). Throws Error(kData)
+/// from `partner_pool` (positions; empty: the options' subset); a sample that lacks partners becomes an example without a label (the task must make masks). Throws Error(kData)
 /// naming store and task when no sample has partners.
 std::unique_ptr<BatchSource> make_store_source(std::shared_ptr<const data::Store> store,
-                                               std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options);
+                                               std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options,
+                                               std::vector<std::int64_t> partner_pool = {});
 
 /// All examples in memory, stacked: inputs [N, ...], target, mask (may be undefined). Transfers read cached representations this way.
 struct TensorSet {
@@ -39,11 +40,11 @@ struct TensorSet {
   at::Tensor target;
   at::Tensor mask;
   std::vector<std::int64_t> indices;
-  std::vector<std::int64_t> sample_indices;  ///< as Batch::sample_indices
+  std::vector<std::int64_t> sample_indices = {};  ///< as Batch::sample_indices
 };
 
 /// Rows of the tensors in an order shuffled per epoch from (seed, epoch), or as they are. `extra_inputs`, when there are any, are
-/// joined to `input` along dimension 1 batch by batch (several sources' representations). Half-precision inputs, targets and masks
+/// joined to `input` along the channels (dimension 1, or 2 of five) batch by batch (several sources' representations). Half-precision inputs, targets and masks
 /// become float32 batch by batch. Without `indices` a row's index is its position. Throws Error(kData) when the tensors' lengths
 /// disagree or there is no row.
 std::unique_ptr<BatchSource> make_tensor_source(TensorSet set, std::int64_t batch_size, bool shuffle, std::uint64_t seed,

@@ -90,7 +90,7 @@ struct Partners::State {
   }
 };
 
-Partners::Partners(const data::Store& store, const std::vector<std::int64_t>& subset,
+Partners::Partners(const data::Store& store, const std::vector<std::int64_t>& pool,
                    const std::vector<std::shared_ptr<const task::Task>>& tasks)
     : state_(std::make_unique<State>()) {
   State& state = *state_;
@@ -108,7 +108,7 @@ Partners::Partners(const data::Store& store, const std::vector<std::int64_t>& su
   fields.erase(std::unique(fields.begin(), fields.end()), fields.end());
   if (std::all_of(state.rules.begin(), state.rules.end(), [](const State::Rule& rule) { return rule.count == 1; })) return;
 
-  std::vector<std::int64_t> positions = subset;
+  std::vector<std::int64_t> positions = pool;
   if (positions.empty()) {
     positions.resize(static_cast<std::size_t>(store.size()));
     std::iota(positions.begin(), positions.end(), 0);

@@ -11,12 +11,12 @@
 namespace affinis::train {
 
 /// For every sample of a store the samples that may complete an example with it, as each task's TaskInfo::partners says. Partners come
-/// from the same subset as the sample, so that a small training set stays small.
+/// from the same pool as the anchors, so that a small training set stays small.
 class Partners {
  public:
-  /// An empty `subset` is the whole store. Reads the fields fixation and points where a task's rule needs them. Throws Error(kData) that
+  /// `pool`: positions of anchors and partners; empty: the whole store. Reads the fields fixation and points where a task's rule needs them. Throws Error(kData) that
   /// names store, task and remedy when no sample at all finds its partners.
-  Partners(const data::Store& store, const std::vector<std::int64_t>& subset, const std::vector<std::shared_ptr<const task::Task>>& tasks);
+  Partners(const data::Store& store, const std::vector<std::int64_t>& pool, const std::vector<std::shared_ptr<const task::Task>>& tasks);
   ~Partners();
 
   /// Positions of the samples of one example, the anchor first; fewer than the task asks for when the anchor has too few partners.

@@ -40,11 +40,11 @@ void take_label_away(task::Example& example, const task::Task& task) {
 
 class StoreSource : public BatchSource {
  public:
-  StoreSource(std::shared_ptr<const data::Store> store, Tasks tasks, data::LoaderOptions options)
+  StoreSource(std::shared_ptr<const data::Store> store, Tasks tasks, data::LoaderOptions options, const std::vector<std::int64_t>& partner_pool)
       : store_(std::move(store)),
         tasks_(std::move(tasks)),
         options_(with_task_fields(std::move(options), tasks_)),
-        partners_(*store_, options_.subset, tasks_),
+        partners_(*store_, partner_pool.empty() ? options_.subset : partner_pool, tasks_),
         loader_(*store_, options_, [this](const data::Sample& sample, RandomStream& stream) { return derive(sample, stream); }) {}
 
   std::int64_t batches_per_epoch() const override { return data::batch_count(options_, store_->size()); }
@@ -132,8 +132,9 @@ class StoreSource : public BatchSource {
 }  // namespace
 
 std::unique_ptr<BatchSource> make_store_source(std::shared_ptr<const data::Store> store,
-                                               std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options) {
-  return std::make_unique<StoreSource>(std::move(store), std::move(tasks), std::move(options));
+                                               std::vector<std::shared_ptr<const task::Task>> tasks, data::LoaderOptions options,
+                                               std::vector<std::int64_t> partner_pool) {
+  return std::make_unique<StoreSource>(std::move(store), std::move(tasks), std::move(options), partner_pool);
 }
 
 }  // namespace affinis::train

@@ -53,7 +53,8 @@ class TensorSource : public BatchSource {
     if (!extra_inputs_.empty()) {
       std::vector<at::Tensor> parts = {batch.input};
       for (const at::Tensor& extra : extra_inputs_) parts.push_back(take(extra, rows, count));
-      batch.input = at::cat(parts, 1);
+      // Representations of examples of several images are [N, images, channels, ...].
+      batch.input = at::cat(parts, batch.input.dim() == 5 ? 2 : 1);
     }
     batch.input = widened(batch.input);
     batch.target = widened(take(set_.target, rows, count));

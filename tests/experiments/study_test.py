@@ -50,7 +50,7 @@ class StudyTest(CliTest):
                     "contact_sheet.png"}
         self.assertLessEqual(promised, set(os.listdir(self.run_folder)))
         self.assertEqual([name for name in os.listdir(self.run_folder) if ".tmp-" in name or name.endswith(".partial")], [])
-        expected = ["data"] + [stage + "." + task for stage in ("network", "encode", "scratch", "shallow", "constant") for task in TASKS]
+        expected = ["data"] + [stage + "." + task for stage in ("network", "encode", "scratch", "shallow", "constant", "random_encoder") for task in TASKS]
         expected += ["transfer.%s--%s" % (source, target) for source in TASKS for target in TASKS]
         expected += ["transfer.%s--%s" % ("+".join(task for task in TASKS if task != target), target) for target in TASKS]
         self.assertEqual(tiny_study.job_names(self.run_folder), sorted(expected))
@@ -68,7 +68,7 @@ class StudyTest(CliTest):
         index.close()
         self.assertEqual(sorted(os.path.basename(folder) for folder, _ in rows), sorted(os.listdir(os.path.join(self.run_folder, "jobs"))))
         self.assertEqual({state for _, state in rows}, {"done"})
-        self.assertEqual(losses, 12 + 12)  # every network, baseline and transfer; neither data nor encodings
+        self.assertEqual(losses, 15 + 12)  # every network, baseline and transfer; neither data nor encodings
 
     def test_the_transfer_table_is_one_that_the_taxonomy_commands_take(self):
         table = os.path.join(self.run_folder, "transfers.csv")
@@ -99,7 +99,9 @@ class StudyTest(CliTest):
         self.assertEqual(images, {"train": 2 * 2 * 3, "transfer": 2 * 3, "test": 2 * 3})
         self.assertEqual(sum(cost["jobs"] for cost in summary["costs"]), JOBS)
         for task in summary["tasks"]:
-            self.assertEqual(set(task["networks"]), {"self", "scratch", "shallow", "constant"})
+            self.assertEqual(set(task["networks"]), {"self", "scratch", "shallow", "constant", "random_encoder"})
+            for win in ("beats_constant", "beats_random_encoder", "beats_scratch"):
+                self.assertTrue(0 <= task[win] <= 1, win)
             self.assertEqual(len(task["transfers"]), 4)
 
     def test_the_settings_are_written_as_used_and_run_again(self):

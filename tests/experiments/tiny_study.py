@@ -7,8 +7,8 @@ import sys
 from cli import AFFINIS
 
 TASKS = ["class_places", "edge2d", "rgb2depth"]
-# data; network, encoding, scratch, shallow and constant of each task; 9 transfers of first order, one pair of the others for each target
-JOBS = 1 + 5 * 3 + 9 + 3
+# data; network, encoding, scratch, shallow, constant and random encoder of each task; 9 transfers of first order, one pair of the others for each target
+JOBS = 1 + 6 * 3 + 9 + 3
 STEPS = "steps = 3\nbatch_size = 4\n"
 ROOMS = """[rooms]
 furniture = "parametric"
