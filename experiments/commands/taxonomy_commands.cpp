@@ -13,6 +13,7 @@
 
 #include "experiments/commands/commands.h"
 #include "experiments/commands/taxonomy_json.h"
+#include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
@@ -335,6 +336,7 @@ void add_taxonomy_commands(CLI::App& app, CommandContext&) {
   add_solve(*parent);
   add_sweep(*parent);
   add_significance(*parent);
+  add_taxonomy_tree(*parent);
 }
 
 }  // namespace affinis::experiments
