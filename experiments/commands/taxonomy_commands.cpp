@@ -11,7 +11,9 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "experiments/commands/budget_option.h"
 #include "experiments/commands/commands.h"
+#include "experiments/commands/table_text.h"
 #include "experiments/commands/taxonomy_json.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
@@ -30,44 +32,6 @@ namespace {
 using taxonomy::Edge;
 using taxonomy::Problem;
 using taxonomy::Solution;
-
-constexpr std::size_t kMostCells = 100000;
-
-void print_text(const std::string& text) {
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  AFFINIS_CHECK(written, ErrorCode::kIo, "cannot write the result to standard output; is the disk or pipe behind it full or closed?");
-}
-
-double parse_number(const std::string& text, const char* option) {
-  const std::optional<double> value = parse_real(text);
-  AFFINIS_CHECK(value && std::isfinite(*value), ErrorCode::kUsage, "{}: '{}' is not a number", option, text);
-  return *value;
-}
-
-double parse_budget(const std::string& text, const char* option) {
-  const double budget = parse_number(text, option);
-  AFFINIS_CHECK(budget >= 0, ErrorCode::kUsage, "{}: the budget is {}, but must be at least 0", option, text);
-  return budget;
-}
-
-/// "1-26", "2,4.5,8" or both kinds mixed.
-std::vector<double> parse_budgets(const std::string& text) {
-  std::vector<double> budgets;
-  for (const std::string& part : split(text, ',')) {
-    const std::size_t dash = part.find('-', 1);
-    const auto first = dash == std::string::npos ? std::nullopt : parse_integer(part.substr(0, dash));
-    const auto last = dash == std::string::npos ? std::nullopt : parse_integer(part.substr(dash + 1));
-    if (!first || !last) {
-      budgets.push_back(parse_budget(part, "--budgets"));
-      continue;
-    }
-    AFFINIS_CHECK(*first >= 0 && *first <= *last && static_cast<std::size_t>(*last - *first) < kMostCells, ErrorCode::kUsage,
-                  "--budgets: '{}' is not a range; write the smaller number first, as in 1-26", part);
-    for (std::int64_t budget = *first; budget <= *last; ++budget) budgets.push_back(static_cast<double>(budget));
-  }
-  AFFINIS_CHECK(!budgets.empty(), ErrorCode::kUsage, "--budgets is empty; write for instance 1-26 or 2,4,8");
-  return budgets;
-}
 
 /// The options that solve and sweep share.
 struct ProblemFlags {
@@ -107,38 +71,20 @@ struct ProblemFlags {
   }
 };
 
-std::string number_text(double value, int digits) { return std::isnan(value) ? "-" : fmt::format("{:.{}f}", value, digits); }
-
-/// Columns padded to their widest cell.
-std::string format_table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows) {
-    widths.resize(std::max(widths.size(), row.size()));
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::string text;
-  for (const auto& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) line += fmt::format("{:<{}}  ", row[i], widths[i]);
-    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
-  }
-  return text;
-}
-
 std::string solution_text(const Problem& problem, const Solution& solution) {
   std::vector<std::vector<std::string>> rows = {{"target", "learned from", "affinity", "gain", "quality"}};
   for (const std::size_t choice : solution.choices) {
     const Edge& edge = problem.edges[choice];
-    rows.push_back({problem.targets[edge.target], join(choice_sources(problem, edge), "+"), number_text(edge.affinity, 6),
-                    number_text(edge.gain, 4), number_text(edge.quality, 4)});
+    rows.push_back({problem.targets[edge.target], join(choice_sources(problem, edge), "+"), fixed(edge.affinity, 6),
+                    fixed(edge.gain, 4), fixed(edge.quality, 4)});
   }
   const std::string proof = solution.proven ? "proven optimal" : fmt::format("not proven, at most {:.6f}", solution.bound);
   return fmt::format("label {} of {} task(s), cost {:g} of {:g}: {}\n{} {:.6f} ({}), mean gain {}, mean quality {}; {} nodes, {:.3f} s\n\n",
                      solution.sources.size(), problem.sources.size(), solution.cost(problem), problem.budget,
                      join(selected_sources(problem, solution), ", "), taxonomy::objective_name(problem.objective), solution.value, proof,
-                     number_text(solution.mean_gain(problem), 4), number_text(solution.mean_quality(problem), 4), solution.nodes,
+                     fixed(solution.mean_gain(problem), 4), fixed(solution.mean_quality(problem), 4), solution.nodes,
                      solution.seconds) +
-         format_table(rows);
+         padded(rows);
 }
 
 void add_solve(CLI::App& parent) {
@@ -163,7 +109,7 @@ void add_solve(CLI::App& parent) {
     if (flags->json) {
       print_json(solution_json(problem, solution));
     } else {
-      print_text(solution_text(problem, solution));
+      write_result(solution_text(problem, solution));
     }
   });
 }
@@ -198,13 +144,13 @@ void add_sweep(CLI::App& parent) {
       if (cell.infeasible) {
         row.insert(row.end(), {"-", "-", "-", "-", *cell.infeasible});
       } else {
-        row.insert(row.end(), {number_text(cell.solution.value, 6), number_text(cell.solution.mean_gain(cell.problem), 4),
-                               number_text(cell.solution.mean_quality(cell.problem), 4), cell.solution.proven ? "yes" : "no",
+        row.insert(row.end(), {fixed(cell.solution.value, 6), fixed(cell.solution.mean_gain(cell.problem), 4),
+                               fixed(cell.solution.mean_quality(cell.problem), 4), cell.solution.proven ? "yes" : "no",
                                join(selected_sources(cell.problem, cell.solution), ", ")});
       }
       rows.push_back(std::move(row));
     }
-    print_text(format_table(rows) + fmt::format("\n{} taxonomies in {:.3f} s\n", cells.size(), seconds));
+    write_result(padded(rows) + fmt::format("\n{} taxonomies in {:.3f} s\n", cells.size(), seconds));
   });
 }
 
@@ -247,13 +193,13 @@ void add_significance(CLI::App& parent) {
     }
     std::vector<std::vector<std::string>> rows = {{"measure", "taxonomy", "random mean", "5 %", "95 %", "p"}};
     const auto add_row = [&](const std::string& name, const taxonomy::Significance& measure) {
-      rows.push_back({name, number_text(measure.taxonomy, 4), number_text(measure.random_mean, 4), number_text(measure.random_low, 4),
-                      number_text(measure.random_high, 4), number_text(measure.p_value, 4)});
+      rows.push_back({name, fixed(measure.taxonomy, 4), fixed(measure.random_mean, 4), fixed(measure.random_low, 4),
+                      fixed(measure.random_high, 4), fixed(measure.p_value, 4)});
     };
     add_row("sum of " + flags->objective, report.value);
     add_row("mean gain", report.gain);
     add_row("mean quality", report.quality);
-    print_text(format_table(rows) + fmt::format("\n{} random taxonomies, {} infeasible draws\n", report.draws, report.rejected));
+    write_result(padded(rows) + fmt::format("\n{} random taxonomies, {} infeasible draws\n", report.draws, report.rejected));
   });
 }
 
@@ -322,7 +268,7 @@ void add_affinity(CLI::App& parent) {
     if (flags->json) {
       print_json({{"rows", rows}, {"tournaments", tournaments}});
     } else if (flags->out.empty()) {
-      print_text(taxonomy::to_csv(table));
+      write_result(taxonomy::to_csv(table));
     }
   });
 }
