@@ -30,7 +30,7 @@ inline StoreInfo made_info(std::int64_t side, std::vector<std::string> fields = 
   info.split = std::move(split);
   info.image_side = side;
   info.fields = std::move(fields);
-  info.vocabularies = {{"semantic", {"wall", "floor", "chair", "table"}}, {"scene", {"bathroom", "kitchen"}}};
+  info.vocabularies = {{"semantic", {"wall", "floor", "chair", "table"}}, {"scene", {"bathroom", "kitchen"}}, {"object", {"bed", "desk", "lamp", "sofa"}}};
   info.provenance = {{"program", "tests"}, {"seed", 7}};
   return info;
 }
@@ -49,7 +49,11 @@ inline Sample made_sample(std::int64_t number, std::int64_t side, const std::str
       for (double& element : value.as<double>()) element = stream.uniform(-5, 5);
     } else if (spec.name == "room_class") {
       value.as<std::int32_t>()[0] = static_cast<std::int32_t>(stream.below(2));
-    } else if (spec.name == "semantic") {
+    } else if (spec.name == "fixation") {
+      value.as<std::int32_t>()[0] = static_cast<std::int32_t>(number % 2);
+    } else if (spec.name == "points") {
+      for (float& element : value.as<float>()) element = static_cast<float>(stream.uniform(0, 1));
+    } else if (spec.name == "semantic" || spec.name == "object") {
       for (std::size_t i = 0; i < value.bytes.size(); ++i) value.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(wave(i) * 4);
       value.as<std::uint8_t>()[0] = 255;
     } else if (spec.type == ElementType::kU16) {
