@@ -132,7 +132,7 @@ class StudyTest(CliTest):
         after = self.done_files(copy)
         self.assertEqual({path: after[path] for path in before}, before)
         fresh = sorted(os.path.basename(os.path.dirname(path)).rsplit("-", 1)[0] for path in after if path not in before)
-        touched = ["encode.edge2d", "network.edge2d"] + ["transfer.edge2d--" + target for target in TASKS]
+        touched = ["encode.edge2d", "network.edge2d", "random_encoder.edge2d"] + ["transfer.edge2d--" + target for target in TASKS]
         touched += ["transfer.class_places+edge2d--rgb2depth", "transfer.edge2d+rgb2depth--class_places"]
         self.assertEqual(fresh, sorted(touched))
         weights = {digest(os.path.dirname(path), "network.safetensors") for path in after if "network.edge2d" in path}
@@ -168,7 +168,7 @@ class StudyTest(CliTest):
         self.assertEqual(status["failures"], [])
         self.assertEqual(status["seconds_left"], 0)
         counts = {stage["stage"]: (stage["done"], stage["total"]) for stage in status["stages"]}
-        expected = {stage: (3, 3) for stage in ("network", "encode", "scratch", "shallow", "constant")}
+        expected = {stage: (3, 3) for stage in ("network", "encode", "scratch", "shallow", "constant", "random_encoder")}
         self.assertEqual(counts, expected | {"data": (1, 1), "transfer": (12, 12)})
         self.assertIn("finished", self.succeed("status", self.run_folder).stdout)
         shutil.rmtree(self.job("constant.edge2d", copy := self.copy_of_run()))
