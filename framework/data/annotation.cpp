@@ -29,6 +29,18 @@ const std::vector<Annotation>& annotations() {
                .needs = {"rgb"},
                .doc = "greatest determinant of the Hessian over ten scales (Lindeberg 1998)",
                .compute = methods::keypoints2d}),
+      checked({.field = "keypoints3d",
+               .needs = {"camera", "depth_euclidean"},
+               .doc = "NARF interest on the range image (Steder et al. 2011)",
+               .compute = methods::keypoints3d}),
+      checked({.field = "segment_unsup25d",
+               .needs = {"depth_zbuffer", "normal"},
+               .doc = "graph segmentation by depth, surface direction and occlusion edges (Felzenszwalb and Huttenlocher 2004), then normalised cuts",
+               .compute = methods::segment_unsup25d}),
+      checked({.field = "segment_unsup2d",
+               .needs = {"rgb"},
+               .doc = "graph segmentation by colour (Felzenszwalb and Huttenlocher 2004), then normalised cuts (Shi and Malik 2000)",
+               .compute = methods::segment_unsup2d}),
   };
   return list;
 }
