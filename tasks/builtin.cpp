@@ -11,6 +11,9 @@ void register_builtin_tasks(task::TaskRegistry& registry) {
   register_normal_tasks(registry);
   register_shading_tasks(registry);
   register_segmentation_tasks(registry);
+  register_keypoint_tasks(registry);
+  register_curvature_tasks(registry);
+  register_unsupervised_segmentation_tasks(registry);
   register_classification_tasks(registry);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
 #include <vector>
 
 #include <ATen/ops/empty.h>
@@ -43,10 +44,39 @@ double metres(float network_depth) {
 
 float network_depth_of(double distance) { return static_cast<float>(std::log1p(distance * kUnitsPerMetre) / kLogRange); }
 
-class ZDepth final : public task::DenseTask {
+/// Distances of the named field; valid is what the z-depth says for both kinds, as in the original.
+class DistanceTask : public task::DenseTask {
  public:
-  explicit ZDepth(const task::TaskContext& context)
-      : DenseTask(describe(), task::depth_metrics(&metres), context, 1, nn::OutputActivation::kTanh) {}
+  DistanceTask(task::TaskInfo info, const task::TaskContext& context, std::string field)
+      : DenseTask(std::move(info), task::depth_metrics(&metres), context, 1, nn::OutputActivation::kTanh), field_(std::move(field)) {}
+
+  task::Example example(std::span<const data::Sample> samples, RandomStream&) const override {
+    const auto distances = image_field(samples, field_).as<std::uint16_t>();
+    const auto depths = image_field(samples, "depth_zbuffer").as<std::uint16_t>();
+    at::Tensor target = at::empty({1, side(), side()}, at::TensorOptions().dtype(at::kFloat));
+    at::Tensor mask = at::empty({1, side(), side()}, at::TensorOptions().dtype(at::kFloat));
+    auto* value = target.mutable_data_ptr<float>();
+    auto* valid = mask.mutable_data_ptr<float>();
+    const float* table = network_depths().data();
+    for (std::size_t i = 0; i < depths.size(); ++i) {
+      value[i] = table[distances[i]];
+      valid[i] = depths[i] < kFirstInvalidDepth ? 1.0F : 0.0F;
+    }
+    return {task::image_input(samples.front()), target, mask};
+  }
+
+  data::Image picture_of_target(const at::Tensor& target, const at::Tensor& mask) const override {
+    return task::scalar_picture(target, mask, network_depth_of(kNearest), network_depth_of(kFarthest));
+  }
+  data::Image picture_of_prediction(const at::Tensor& prediction) const override { return picture_of_target(prediction, {}); }
+
+ private:
+  std::string field_;
+};
+
+class ZDepth final : public DistanceTask {
+ public:
+  explicit ZDepth(const task::TaskContext& context) : DistanceTask(describe(), context, "depth_zbuffer") {}
 
   static task::TaskInfo describe() {
     return {.name = "rgb2depth",
@@ -59,29 +89,30 @@ class ZDepth final : public task::DenseTask {
             .metrics = task::depth_metrics(&metres).infos,
             .doc = "logarithm of the distance along the viewing direction: ln(1 + 512 z) / ln 65536, z in metres, in [0, 1]"};
   }
+};
 
-  task::Example example(std::span<const data::Sample> samples, RandomStream&) const override {
-    const auto depths = image_field(samples, "depth_zbuffer").as<std::uint16_t>();
-    at::Tensor target = at::empty({1, side(), side()}, at::TensorOptions().dtype(at::kFloat));
-    at::Tensor mask = at::empty({1, side(), side()}, at::TensorOptions().dtype(at::kFloat));
-    auto* value = target.mutable_data_ptr<float>();
-    auto* valid = mask.mutable_data_ptr<float>();
-    const float* table = network_depths().data();
-    for (std::size_t i = 0; i < depths.size(); ++i) {
-      value[i] = table[depths[i]];
-      valid[i] = depths[i] < kFirstInvalidDepth ? 1.0F : 0.0F;
-    }
-    return {task::image_input(samples.front()), target, mask};
-  }
+class EuclideanDistance final : public DistanceTask {
+ public:
+  explicit EuclideanDistance(const task::TaskContext& context) : DistanceTask(describe(), context, "depth_euclidean") {}
 
-  data::Image picture_of_target(const at::Tensor& target, const at::Tensor& mask) const override {
-    return task::scalar_picture(target, mask, network_depth_of(kNearest), network_depth_of(kFarthest));
+  static task::TaskInfo describe() {
+    return {.name = "rgb2mist",
+            .aliases = {"depth_euclidean", "mist", "distance"},
+            .display_name = "Distance",
+            .family = "3d",
+            .fields = {"rgb", "depth_euclidean", "depth_zbuffer"},
+            .head = "dense",
+            .loss = "masked L1",
+            .metrics = task::depth_metrics(&metres).infos,
+            .doc = "logarithm of the distance from the camera's centre: ln(1 + 512 d) / ln 65536, d in metres, in [0, 1]"};
   }
-  data::Image picture_of_prediction(const at::Tensor& prediction) const override { return picture_of_target(prediction, {}); }
 };
 
 }  // namespace
 
-void register_depth_tasks(task::TaskRegistry& registry) { register_type<ZDepth>(registry); }
+void register_depth_tasks(task::TaskRegistry& registry) {
+  register_type<ZDepth>(registry);
+  register_type<EuclideanDistance>(registry);
+}
 
 }  // namespace affinis::tasks

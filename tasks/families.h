@@ -5,12 +5,15 @@
 namespace affinis::tasks {
 
 /// One function a file of this folder; register_builtin_tasks calls them all.
-void register_image_tasks(task::TaskRegistry& registry);           ///< autoencoder, denoise
-void register_edge_tasks(task::TaskRegistry& registry);            ///< edge2d
-void register_depth_tasks(task::TaskRegistry& registry);           ///< rgb2depth
+void register_image_tasks(task::TaskRegistry& registry);           ///< autoencoder, denoise, inpainting_whole
+void register_edge_tasks(task::TaskRegistry& registry);            ///< edge2d, edge3d
+void register_depth_tasks(task::TaskRegistry& registry);           ///< rgb2depth, rgb2mist
 void register_normal_tasks(task::TaskRegistry& registry);          ///< rgb2sfnorm
 void register_shading_tasks(task::TaskRegistry& registry);         ///< reshade
 void register_segmentation_tasks(task::TaskRegistry& registry);    ///< segmentsemantic
+void register_keypoint_tasks(task::TaskRegistry& registry);        ///< keypoint2d, keypoint3d
+void register_curvature_tasks(task::TaskRegistry& registry);       ///< curvature
+void register_unsupervised_segmentation_tasks(task::TaskRegistry& registry);  ///< segment2d, segment25d
 void register_classification_tasks(task::TaskRegistry& registry);  ///< class_places
 
 /// Adds the task type of Task: its static describe() and a constructor from TaskContext.

@@ -88,10 +88,43 @@ class Denoise final : public ImageTask {
   }
 };
 
+class Inpainting final : public ImageTask {
+ public:
+  explicit Inpainting(const task::TaskContext& context) : ImageTask(describe(), context) {}
+
+  static task::TaskInfo describe() {
+    return {.name = "inpainting_whole",
+            .aliases = {"impainting_whole", "inpainting"},
+            .display_name = "In-painting",
+            .family = "2d",
+            .target = false,
+            .fields = {"rgb"},
+            .head = "dense",
+            .loss = "L1",
+            .metrics = task::image_metrics().infos,
+            .doc = "the whole image, in [-1, 1], from one whose middle half of rows and columns is 0 (mid-grey)"};
+  }
+
+  task::Example example(std::span<const data::Sample> samples, RandomStream&) const override {
+    image_field(samples, "rgb");
+    const at::Tensor whole = task::image_input(samples.front());
+    at::Tensor holed = whole.clone();
+    auto* value = holed.mutable_data_ptr<float>();
+    const std::int64_t first = side() / 4;
+    const std::int64_t last = side() * 3 / 4;
+    for (std::int64_t row = 0; row < 3 * side(); ++row) {
+      const std::int64_t y = row % side();
+      if (y >= first && y < last) std::fill(value + row * side() + first, value + row * side() + last, 0.0F);
+    }
+    return {holed, whole, {}};
+  }
+};
+
 }  // namespace
 
 void register_image_tasks(task::TaskRegistry& registry) {
   register_type<Autoencoder>(registry);
+  register_type<Inpainting>(registry);
   register_type<Denoise>(registry);
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include <ATen/ATen.h>
+#include <opencv2/core.hpp>
 
 #include "framework/core/error.h"
 
@@ -75,6 +76,37 @@ data::Image scalar_picture(const at::Tensor& values, const at::Tensor& mask, flo
     const float share = (value[i] - low) / (high - low);
     data::scalar_colour(std::isnan(share) ? 0.0 : std::clamp(static_cast<double>(share), 0.0, 1.0), rgb);
   });
+}
+
+data::Image signed_picture(const at::Tensor& values, const at::Tensor& mask, float reach) {
+  check_channels(values, 1);
+  const at::Tensor held = plain(values, at::kFloat);
+  const float* value = held.const_data_ptr<float>();
+  return paint_pixels(values, mask, [=](std::int64_t i, std::uint8_t* rgb) {
+    const double share = static_cast<double>(value[i]) / reach;
+    data::signed_colour(std::isnan(share) ? 0.0 : std::clamp(share, -1.0, 1.0), rgb);
+  });
+}
+
+data::Image embedding_picture(const at::Tensor& vectors) {
+  constexpr double kDeviations = 2;
+  const at::Tensor rows = plain(vectors, at::kDouble).flatten(1);
+  const at::Tensor centred = rows - rows.mean(1, true);
+  const at::Tensor covariance = at::nan_to_num(at::mm(centred, centred.t()) / std::max<std::int64_t>(1, centred.size(1)));
+  const auto dimensions = static_cast<int>(rows.size(0));
+  const cv::Mat matrix(dimensions, dimensions, CV_64F, covariance.data_ptr());
+  cv::Mat variances;
+  cv::Mat axes;
+  cv::eigen(matrix, variances, axes);
+  at::Tensor colours = at::zeros({3, vectors.size(1), vectors.size(2)}, at::kDouble);
+  for (int i = 0; i < std::min(3, dimensions); ++i) {
+    at::Tensor axis = at::from_blob(axes.ptr<double>(i), {1, dimensions}, at::kDouble).clone();
+    // An eigenvector's sign is arbitrary; with its largest component positive the same image always has the same colours.
+    if (axis.flatten()[axis.abs().argmax()].item<double>() < 0) axis.neg_();
+    const double deviation = std::sqrt(std::max(variances.at<double>(i), 0.0));
+    if (deviation > 0) colours[i] = at::mm(axis, centred).view({vectors.size(1), vectors.size(2)}) / (kDeviations * deviation);
+  }
+  return colour_picture(colours);
 }
 
 data::Image normal_picture(const at::Tensor& normals, const at::Tensor& mask) {

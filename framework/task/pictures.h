@@ -24,6 +24,13 @@ data::Image grey_picture(const at::Tensor& values, const at::Tensor& mask, float
 /// [1, H, W] in perceptually even false colours from `low` to `high`.
 data::Image scalar_picture(const at::Tensor& values, const at::Tensor& mask, float low, float high);
 
+/// [1, H, W]: `-reach` is blue, zero white, `reach` red.
+data::Image signed_picture(const at::Tensor& values, const at::Tensor& mask, float reach);
+
+/// [D, H, W] vectors: their three greatest principal components within the image as red, green and blue, two deviations to either side of
+/// the middle. Pixels of like colour have like vectors; the colours themselves mean nothing.
+data::Image embedding_picture(const at::Tensor& vectors);
+
 /// [3, H, W] directions of any length: red is +x, green +y, blue +z of the unit vector.
 data::Image normal_picture(const at::Tensor& normals, const at::Tensor& mask);
 

@@ -37,9 +37,17 @@ task::Example example_of(const std::string& name, const data::Sample& sample, co
 
 TEST(Builtin, NamesAndAliases) {
   const task::TaskRegistry registry = builtin();
-  EXPECT_EQ(registry.names(), (std::vector<std::string>{"autoencoder", "class_places", "denoise", "edge2d", "reshade", "rgb2depth",
-                                                        "rgb2sfnorm", "segmentsemantic"}));
+  const std::vector<std::string> names = registry.names();
+  for (const char* name : {"autoencoder", "class_places", "curvature", "denoise", "edge2d", "edge3d", "inpainting_whole", "keypoint2d",
+                           "keypoint3d", "reshade", "rgb2depth", "rgb2mist", "rgb2sfnorm", "segment25d", "segment2d", "segmentsemantic"}) {
+    EXPECT_THAT(names, ::testing::Contains(name));
+  }
   const std::vector<std::pair<std::string, std::string>> aliases = {
+      {"impainting_whole", "inpainting_whole"}, {"inpainting", "inpainting_whole"},
+      {"depth_euclidean", "rgb2mist"},     {"mist", "rgb2mist"},     {"distance", "rgb2mist"},
+      {"keypoints2d", "keypoint2d"},       {"keypoints3d", "keypoint3d"}, {"keypoint", "keypoint3d"},
+      {"edge_occlusion", "edge3d"},        {"edge", "edge3d"},       {"principal_curvature", "curvature"},
+      {"segment_unsup2d", "segment2d"},    {"segment_unsup25d", "segment25d"},
       {"autoencoding", "autoencoder"},     {"denoising", "denoise"}, {"edge_texture", "edge2d"},
       {"depth_zbuffer", "rgb2depth"},      {"depth", "rgb2depth"},   {"normal", "rgb2sfnorm"},
       {"reshading", "reshade"},            {"class_scene", "class_places"},
@@ -54,7 +62,7 @@ TEST(Builtin, DescriptionsAreComplete) {
     const task::TaskInfo& info = registry.get(name)->info;
     EXPECT_TRUE(labels.insert(info.display_name).second) << name;
     EXPECT_TRUE(info.family == "2d" || info.family == "3d" || info.family == "semantic") << name;
-    EXPECT_TRUE(info.head == "dense" || info.head == "vector") << name;
+    EXPECT_TRUE(info.head == "dense" || info.head == "quarter" || info.head == "vector") << name;
     EXPECT_FALSE(info.loss.empty() || info.doc.empty() || info.metrics.empty()) << name;
     for (const std::string& field : info.fields) EXPECT_NO_THROW(data::field_spec(field)) << name;
   }
