@@ -20,7 +20,8 @@ constexpr double kLeastSigma = 0.5;  ///< below it a sampled Gaussian is the ide
 constexpr double kColourLeastSize = 200;
 constexpr int kLeastPixels = 6;  ///< at small sides: less is the rim of something, not a part of the room
 
-constexpr double kSurfaceScale = 200.0 / 255;
+/// Sixteen times the scale for colours: a floor's depth changes from row to row, and with less every row becomes a segment.
+constexpr double kSurfaceScale = 16 * kColourScale;
 constexpr double kSurfaceLeastSize = 200;
 
 /// With s times the side a step is spread over s times the pixels and a segment has s^2 times as many: k grows with s.
