@@ -15,6 +15,12 @@ void register_builtin_tasks(task::TaskRegistry& registry) {
   register_curvature_tasks(registry);
   register_unsupervised_segmentation_tasks(registry);
   register_classification_tasks(registry);
+  register_layout_tasks(registry);
+  register_vanishing_point_tasks(registry);
+  register_pose_tasks(registry);
+  register_matching_tasks(registry);
+  register_jigsaw_tasks(registry);
+  register_random_projection_tasks(registry);
 }
 
 }  // namespace affinis::tasks

@@ -14,7 +14,13 @@ void register_segmentation_tasks(task::TaskRegistry& registry);    ///< segments
 void register_keypoint_tasks(task::TaskRegistry& registry);        ///< keypoint2d, keypoint3d
 void register_curvature_tasks(task::TaskRegistry& registry);       ///< curvature
 void register_unsupervised_segmentation_tasks(task::TaskRegistry& registry);  ///< segment2d, segment25d
-void register_classification_tasks(task::TaskRegistry& registry);  ///< class_places
+void register_classification_tasks(task::TaskRegistry& registry);  ///< class_places, class_1000
+void register_layout_tasks(task::TaskRegistry& registry);             ///< room_layout
+void register_vanishing_point_tasks(task::TaskRegistry& registry);    ///< vanishing_point
+void register_pose_tasks(task::TaskRegistry& registry);               ///< fix_pose, non_fixated_pose, ego_motion
+void register_matching_tasks(task::TaskRegistry& registry);           ///< point_match
+void register_jigsaw_tasks(task::TaskRegistry& registry);             ///< jigsaw
+void register_random_projection_tasks(task::TaskRegistry& registry);  ///< random
 
 /// Adds the task type of Task: its static describe() and a constructor from TaskContext.
 template <typename Task>

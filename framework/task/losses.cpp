@@ -1,5 +1,7 @@
 #include "framework/task/losses.h"
 
+#include <limits>
+
 #include <ATen/ATen.h>
 
 #include "framework/core/error.h"
@@ -25,6 +27,11 @@ at::Tensor mean_of_valid(const at::Tensor& errors, const at::Tensor& mask) {
   return (errors * mask).flatten(1).sum(1).div_(count);
 }
 
+/// [N] values, NaN where no element of the row's mask is set.
+at::Tensor without_unlabelled(const at::Tensor& values, const at::Tensor& mask) {
+  return values.masked_fill((mask != 0).any(1).logical_not(), std::numeric_limits<double>::quiet_NaN());
+}
+
 }  // namespace
 
 at::Tensor absolute_error(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask) {
@@ -48,6 +55,23 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels, con
   if (errors.dim() == 1) return mask.defined() ? errors / mask : errors;
   if (!mask.defined()) return errors.flatten(1).mean(1);
   return errors.flatten(1).sum(1).div_(mask.flatten(1).sum(1, false, at::kFloat));
+}
+
+at::Tensor soft_cross_entropy(const at::Tensor& logits, const at::Tensor& shares, const at::Tensor& mask) {
+  check_same_shape(logits, shares);
+  at::Tensor terms = at::log_softmax(logits.to(at::kFloat), 1) * shares;
+  if (!mask.defined()) return terms.sum(1).neg();
+  const at::Tensor valid = mask.dim() == 1 ? mask.unsqueeze(1) : mask;
+  terms = at::where(valid != 0, terms, at::zeros({}, terms.options()));
+  return without_unlabelled(terms.sum(1).neg(), valid);
+}
+
+at::Tensor euclidean_distance(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask) {
+  constexpr double kSmooth = 1e-14;
+  check_same_shape(prediction, target);
+  const at::Tensor difference = prediction.to(at::kFloat) - target;
+  if (!mask.defined()) return difference.square().sum(1).add(kSmooth).sqrt();
+  return without_unlabelled((difference * mask).square().sum(1).add(kSmooth).sqrt(), mask);
 }
 
 }  // namespace affinis::task

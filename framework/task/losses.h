@@ -20,4 +20,12 @@ at::Tensor squared_error(const at::Tensor& prediction, const at::Tensor& target,
 at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels, const at::Tensor& mask,
                          const at::Tensor& class_weights = {});
 
+/// Cross-entropy in nats against shares: minus the sum over classes of share * log softmax. logits, shares: [N, K]; mask: [N, K], classes
+/// without it do not count, or [N]. NaN for a row without any valid class.
+at::Tensor soft_cross_entropy(const at::Tensor& logits, const at::Tensor& shares, const at::Tensor& mask);
+
+/// Length of the difference (not squared, not averaged over the numbers), as sqrt(sum + 1e-14) so that the slope is finite where the
+/// prediction is exact. prediction, target: [N, K]; mask: [N, K], numbers without it do not count. NaN for a row without any valid number.
+at::Tensor euclidean_distance(const at::Tensor& prediction, const at::Tensor& target, const at::Tensor& mask);
+
 }  // namespace affinis::task
