@@ -21,7 +21,7 @@ struct CommandContext {
 
 /// Each adds its commands to `app`; a command's work is its CLI11 callback, which throws affinis::Error on failure. Options carry
 /// their description, so that --help is complete.
-void add_data_commands(CLI::App& app, CommandContext& context);      ///< data render|check|show
+void add_data_commands(CLI::App& app, CommandContext& context);      ///< data render|annotate|check|show
 void add_taxonomy_commands(CLI::App& app, CommandContext& context);  ///< taxonomy affinity|solve|sweep|...
 void add_report_command(CLI::App& app, CommandContext& context);     ///< report DIR
 void add_study_commands(CLI::App& app, CommandContext& context);     ///< demo, run, status, tasks, train, transfer (need LibTorch)

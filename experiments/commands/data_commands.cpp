@@ -202,6 +202,7 @@ void add_data_commands(CLI::App& app, CommandContext& context) {
   CLI::App* data = app.add_subcommand("data", "Make, check and look at data sets");
   data->require_subcommand(1);
   add_render_command(*data, context);
+  add_annotate_command(*data, context);
 
   CLI::App* check = data->add_subcommand("check", "Re-read every checksum and value range of a data set and say what is wrong, where");
   const auto place = std::make_shared<std::string>();

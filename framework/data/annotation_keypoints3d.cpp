@@ -28,6 +28,8 @@ constexpr float kBorderThreshold = 0.8f;
 /// Surface changes below this are the depth's quantisation.
 constexpr float kLeastChange = 0.02f;
 constexpr int kAngleBins = 12;
+/// Standard deviation in pixels of the last smoothing, in an image of 64 pixels.
+constexpr double kSmoothing = 0.8;
 
 struct RangeImage {
   int side = 0;
@@ -259,9 +261,14 @@ FieldValue keypoints3d(const Sample& sample) {
       interest.ptr<float>()[i] = stable * pair;
     }
   }
+  // The samples of a large sphere lie on a grid, which shows in the interest of neighbouring pixels; the paper smooths as well.
+  const double sigma = kSmoothing * image.side / 64;
+  const cv::Mat kernel = cv::getGaussianKernel(2 * static_cast<int>(std::ceil(3 * sigma)) + 1, sigma, CV_32F);
+  cv::Mat smooth;
+  cv::sepFilter2D(interest, smooth, CV_32F, kernel, kernel, {-1, -1}, 0, cv::BORDER_REPLICATE);
   FieldValue value = make_field_value(field_spec("keypoints3d"), image.side);
   const auto elements = value.as<std::uint16_t>();
-  for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<std::uint16_t>(std::lround(std::clamp(interest.ptr<float>()[i], 0.0f, 1.0f) * 65535));
+  for (std::size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<std::uint16_t>(std::lround(std::clamp(smooth.ptr<float>()[i], 0.0f, 1.0f) * 65535));
   return value;
 }
 

@@ -333,22 +333,27 @@ struct Store::State {
     return stored;
   }
 
+  [[noreturn]] void damaged_sample(const layout::FieldIndex& index, std::size_t sample, const char* what) const {
+    fail(ErrorCode::kData, "{}: field '{}' of sample {} is damaged: {}; make or copy the file anew", path.string(), index.spec->name,
+         keys[sample].name(), what);
+  }
+
+  void verify_chunk(const layout::FieldIndex& index, std::size_t sample, std::span<const std::byte> stored) const {
+    if (crc32c(stored) != index.checksums[sample]) damaged_sample(index, sample, "its checksum disagrees");
+  }
+
   FieldValue decode_chunk(const layout::FieldIndex& index, std::size_t sample, std::span<const std::byte> stored) const {
-    const auto damaged_sample = [&](const char* what) {
-      fail(ErrorCode::kData, "{}: field '{}' of sample {} is damaged: {}; make or copy the file anew", path.string(), index.spec->name,
-           keys[sample].name(), what);
-    };
-    if (crc32c(stored) != index.checksums[sample]) damaged_sample("its checksum disagrees");
+    verify_chunk(index, sample, stored);
     FieldValue value = make_field_value(*index.spec, info.image_side);
     switch (index.encoding) {
       case FieldEncoding::kDeflate:
-        if (!inflate_and_unshuffle(stored, element_size(index.spec->type), value.bytes)) damaged_sample("it does not unpack");
+        if (!inflate_and_unshuffle(stored, element_size(index.spec->type), value.bytes)) damaged_sample(index, sample, "it does not unpack");
         break;
       case FieldEncoding::kJpeg:
-        if (!decode_jpeg(stored, info.image_side, info.image_side, value.bytes)) damaged_sample("it is no JPEG of the store's image side");
+        if (!decode_jpeg(stored, info.image_side, info.image_side, value.bytes)) damaged_sample(index, sample, "it is no JPEG of the store's image side");
         break;
       case FieldEncoding::kRaw:
-        if (stored.size() != value.bytes.size()) damaged_sample("it has another size");
+        if (stored.size() != value.bytes.size()) damaged_sample(index, sample, "it has another size");
         std::copy(stored.begin(), stored.end(), value.bytes.begin());
         break;
     }
@@ -397,6 +402,13 @@ Sample Store::decode(const StoredSample& stored, std::span<const std::string> fi
     sample.fields[fields[i]] = state_->decode_chunk(state_->field(fields[i]), static_cast<std::size_t>(stored.index), stored.chunks[i]);
   }
   return sample;
+}
+
+void Store::verify(const StoredSample& stored, std::span<const std::string> fields) const {
+  AFFINIS_ASSERT(stored.chunks.size() == fields.size());
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    state_->verify_chunk(state_->field(fields[i]), static_cast<std::size_t>(stored.index), stored.chunks[i]);
+  }
 }
 
 }  // namespace affinis::data

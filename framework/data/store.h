@@ -29,6 +29,8 @@ struct StoreInfo {
   nlohmann::json provenance;  ///< program, version, settings, seed, attribution
 };
 
+class Store;
+
 /// Writes one HDF5 file: /fields/<name> with one sample a chunk, /checksums/<name> (CRC-32C of each stored chunk or JPEG), /index
 /// (building, scene, view, split), root attributes. Written beside and renamed by finish(); a writer that is not finished leaves nothing.
 /// The same contents give the same bytes. Not thread-safe.
@@ -47,6 +49,9 @@ class StoreWriter {
   /// Further fields of the sample are left out. Throws Error(kData) when a declared field is missing or has another shape, or a sample of
   /// this name is there already; Error(kIo) when the disk is full.
   void add(const Sample& sample);
+  /// Adds a sample of another store: the fields in `made` from there, all others with the bytes that `source` holds, not coded again. Throws
+  /// as add(), and Error(kData) when the source stores a field otherwise than this store or its bytes are damaged.
+  void add_stored(const Store& source, std::int64_t index, const Sample& made);
   void finish();
 
  private:
@@ -89,6 +94,8 @@ class Store {
   };
   StoredSample read_stored(std::int64_t index, std::span<const std::string> fields) const;
   Sample decode(const StoredSample& stored, std::span<const std::string> fields) const;
+  /// Throws Error(kData) naming store, sample and field when a checksum disagrees.
+  void verify(const StoredSample& stored, std::span<const std::string> fields) const;
 
   /// Re-reads everything: every checksum, every value's range, every field.
   std::vector<StoreProblem> check(Logger& logger) const;

@@ -197,6 +197,26 @@ struct StoreWriter::State {
     return value.bytes;
   }
 
+  using Encoded = std::vector<std::pair<Field*, std::vector<std::byte>>>;
+
+  void check_key(const SampleKey& key) const {
+    AFFINIS_ASSERT(atomic.has_value());
+    for (const std::string* part : {&key.building, &key.scene}) {
+      AFFINIS_CHECK(part->find('\0') == std::string::npos && part->size() <= 1024, ErrorCode::kData,
+                    "{}: the building or scene name of a sample is longer than 1024 bytes or holds a zero byte", path.string());
+    }
+    AFFINIS_CHECK(!names.contains(key.name()), ErrorCode::kData, "{}: sample {} is added twice", path.string(), key.name());
+  }
+
+  void append_sample(const SampleKey& key, const Encoded& encoded) {
+    const hdf5::Session session;
+    for (const auto& [field, stored] : encoded) append(*field, stored);
+    names.insert(key.name());
+    buildings.push_back(key.building);
+    scenes.push_back(key.scene);
+    views.push_back(key.view);
+  }
+
   void write_index() {
     layout::IndexChecksum checksum;
     const hsize_t count = views.size();
@@ -267,25 +287,39 @@ StoreWriter::StoreWriter(std::filesystem::path path, StoreInfo info) : state_(st
 StoreWriter::~StoreWriter() = default;
 
 void StoreWriter::add(const Sample& sample) {
-  State& state = *state_;
-  AFFINIS_ASSERT(state.atomic.has_value());
-  for (const std::string* part : {&sample.key.building, &sample.key.scene}) {
-    AFFINIS_CHECK(part->find('\0') == std::string::npos && part->size() <= 1024, ErrorCode::kData,
-                  "{}: the building or scene name of a sample is longer than 1024 bytes or holds a zero byte", state.path.string());
-  }
-  AFFINIS_CHECK(!state.names.contains(sample.key.name()), ErrorCode::kData, "{}: sample {} is added twice", state.path.string(), sample.key.name());
   // All is encoded before anything is written: a sample that is refused leaves no part of itself.
-  std::vector<std::pair<State::Field*, std::vector<std::byte>>> encoded;
+  State& state = *state_;
+  state.check_key(sample.key);
+  State::Encoded encoded;
   for (auto& [name, field] : state.fields) {
     const FieldValue& value = state.checked_value(sample, name, *field.index.spec);
     encoded.emplace_back(&field, state.encode(value, field.index.encoding));
   }
-  const hdf5::Session session;
-  for (auto& [field, stored] : encoded) state.append(*field, stored);
-  state.names.insert(sample.key.name());
-  state.buildings.push_back(sample.key.building);
-  state.scenes.push_back(sample.key.scene);
-  state.views.push_back(sample.key.view);
+  state.append_sample(sample.key, encoded);
+}
+
+void StoreWriter::add_stored(const Store& source, std::int64_t index, const Sample& made) {
+  State& state = *state_;
+  Sample sample{.key = source.key(index), .index = index, .fields = made.fields};
+  state.check_key(sample.key);
+  AFFINIS_CHECK(source.info().image_side == state.info.image_side, ErrorCode::kData, "{} has image side {}, {} has {}; one store has one size",
+                source.path().string(), source.info().image_side, state.path.string(), state.info.image_side);
+  State::Encoded encoded;
+  for (auto& [name, field] : state.fields) {
+    if (sample.fields.contains(name)) {
+      encoded.emplace_back(&field, state.encode(state.checked_value(sample, name, *field.index.spec), field.index.encoding));
+      continue;
+    }
+    const std::string one[] = {name};
+    Store::StoredSample stored = source.read_stored(index, one);
+    const auto other = source.info().encodings.find(name);
+    const FieldEncoding encoding = other == source.info().encodings.end() ? field.index.spec->encoding : other->second;
+    AFFINIS_CHECK(encoding == field.index.encoding, ErrorCode::kData, "{} stores field '{}' as {}, {} as {}; let them agree", source.path().string(), name,
+                  field_encoding_name(encoding), state.path.string(), field_encoding_name(field.index.encoding));
+    source.verify(stored, one);
+    encoded.emplace_back(&field, std::move(stored.chunks[0]));
+  }
+  state.append_sample(sample.key, encoded);
 }
 
 void StoreWriter::finish() {
