@@ -14,6 +14,7 @@ void register_builtin_tasks(task::TaskRegistry& registry) {
   register_keypoint_tasks(registry);
   register_curvature_tasks(registry);
   register_unsupervised_segmentation_tasks(registry);
+  register_colorization_tasks(registry);
   register_classification_tasks(registry);
   register_layout_tasks(registry);
   register_vanishing_point_tasks(registry);

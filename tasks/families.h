@@ -14,6 +14,7 @@ void register_segmentation_tasks(task::TaskRegistry& registry);    ///< segments
 void register_keypoint_tasks(task::TaskRegistry& registry);        ///< keypoint2d, keypoint3d
 void register_curvature_tasks(task::TaskRegistry& registry);       ///< curvature
 void register_unsupervised_segmentation_tasks(task::TaskRegistry& registry);  ///< segment2d, segment25d
+void register_colorization_tasks(task::TaskRegistry& registry);    ///< colorization
 void register_classification_tasks(task::TaskRegistry& registry);  ///< class_places, class_1000
 void register_layout_tasks(task::TaskRegistry& registry);             ///< room_layout
 void register_vanishing_point_tasks(task::TaskRegistry& registry);    ///< vanishing_point

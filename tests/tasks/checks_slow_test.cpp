@@ -21,6 +21,8 @@ TEST_P(BuiltinTaskTest, PassesEveryCheck) {
 
 INSTANTIATE_TEST_SUITE_P(Builtin, BuiltinTaskTest,
                          ::testing::Values("autoencoder", "denoise", "edge2d", "rgb2depth", "rgb2sfnorm", "reshade", "segmentsemantic",
+                                           "colorization", "curvature", "edge3d", "inpainting_whole", "keypoint2d", "keypoint3d", "rgb2mist",
+                                           "segment2d", "segment25d",
                                            "class_places"),
                          [](const auto& named) { return std::string(named.param); });
 
