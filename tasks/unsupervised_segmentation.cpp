@@ -73,9 +73,9 @@ class SegmentTask : public task::DenseTask {
   /// The target is the whole map of segments; the mask is set at the pixels that the loss compares, drawn among those with a segment.
   task::Example example(std::span<const data::Sample> samples, RandomStream& stream) const override {
     const auto segments = image_field(samples, field_).as<std::uint8_t>();
-    at::Tensor target = at::empty({side(), side()}, at::TensorOptions().dtype(at::kByte));
+    at::Tensor target = at::empty({side(), side()}, at::TensorOptions().dtype(at::kLong));
     at::Tensor mask = at::zeros({side(), side()}, at::TensorOptions().dtype(at::kFloat));
-    std::copy(segments.begin(), segments.end(), target.mutable_data_ptr<std::uint8_t>());
+    std::copy(segments.begin(), segments.end(), target.mutable_data_ptr<std::int64_t>());
     std::vector<std::uint32_t> labelled;
     labelled.reserve(segments.size());
     for (std::size_t i = 0; i < segments.size(); ++i) {
