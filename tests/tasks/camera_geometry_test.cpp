@@ -99,8 +99,14 @@ TEST(CameraGeometry, LayoutDoesNotChangeWhenTheWorldTurnsByQuarters) {
   const ViewNumbers layout = room_layout_numbers(camera, box);
   const ViewNumbers directions = vanishing_directions(camera);
   for (int k = 0; k < 3; ++k) {
-    camera = {quarter * camera.location, quarter * camera.rotation};
-    box = {{-box.greatest[1], box.least[0], box.least[2]}, {-box.least[1], box.greatest[0], box.greatest[2]}};
+    const cv::Vec3d location = quarter * camera.location;
+    const cv::Matx33d rotation = quarter * camera.rotation;
+    camera.location = location;
+    camera.rotation = rotation;
+    const cv::Vec3d least(-box.greatest[1], box.least[0], box.least[2]);
+    const cv::Vec3d greatest(-box.least[1], box.greatest[0], box.greatest[2]);
+    box.least = least;
+    box.greatest = greatest;
     const ViewNumbers turned = room_layout_numbers(camera, box);
     const ViewNumbers turned_directions = vanishing_directions(camera);
     for (std::size_t i = 0; i < 9; ++i) {
