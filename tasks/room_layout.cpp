@@ -10,7 +10,8 @@
 namespace affinis::tasks {
 namespace {
 
-/// Taskonomy's constants. Rendered rooms have them near enough: their standardised numbers stay within a few units.
+/// Taskonomy's constants. Rendered rooms come near enough: over 120 views of 15 of them deviations of the standardised numbers lie
+/// between 0.1 and 1.2, and none exceeds 3.1. Their cameras do not roll, which makes the fifth number a constant.
 constexpr ViewNumbers kMean = {0.006072743318127848,  0.010272365569691076, -3.135909774145468, 1.5603802322235532, 5.6228218371102496e-05,
                                -1.5669352793761442, 5.622875878174759,    4.082800262277375,  2.7713941642895956};
 constexpr ViewNumbers kDeviation = {0.8669452525283652, 0.687915294956501, 2.080513632043758, 0.19627420479282623, 0.014680602791251812,
