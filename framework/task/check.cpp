@@ -3,14 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include "framework/core/error.h"
+#include "framework/data/field.h"
 
 namespace affinis::task {
 namespace {
+
+constexpr std::int64_t kEncoderStride = 16;
 
 /// How a check says that it failed.
 class Failed {
@@ -34,8 +38,19 @@ bool same(const at::Tensor& a, const at::Tensor& b) {
   return a.sizes() == b.sizes() && a.dtype() == b.dtype() && at::equal(a, b);
 }
 
-/// Mask [.., 1, H, W] or [.., H, W] as wide as the target.
-at::Tensor mask_like_target(const Batch& batch) { return batch.mask.expand_as(batch.target); }
+/// The batch's mask as wide as its target: [N, 1, H, W] over channels, [N, 1] or [N] over all that an example's target holds.
+at::Tensor mask_like_target(const Batch& batch) {
+  at::Tensor mask = batch.mask;
+  while (mask.dim() < batch.target.dim()) mask = mask.unsqueeze(-1);
+  return mask.expand_as(batch.target);
+}
+
+/// Whether a mask goes with a target (no batch dimension): one value an element, one for all channels of a pixel, or one for the example.
+bool goes_with(const at::Tensor& mask, const at::Tensor& target) {
+  std::vector<std::int64_t> pixels = target.sizes().vec();
+  if (pixels.size() > 1) pixels[0] = 1;
+  return mask.sizes() == target.sizes() || mask.sizes() == at::IntArrayRef(pixels) || mask.numel() == 1;
+}
 
 double maximum_difference(const at::Tensor& a, const at::Tensor& b) {
   return at::nan_to_num(a - b).abs().max().item<double>();
@@ -43,15 +58,17 @@ double maximum_difference(const at::Tensor& a, const at::Tensor& b) {
 
 class Checker {
  public:
-  Checker(const Task& task, const std::vector<data::Sample>& samples, const CheckOptions& options)
-      : task_(task), samples_(samples), options_(options) {}
+  Checker(const Task& task, const std::vector<SampleGroup>& groups, const CheckOptions& options)
+      : task_(task), groups_(groups), options_(options) {}
 
   std::vector<CheckResult> run() {
     at::manual_seed(options_.seed);
+    check("description", [&] { return description(); });
     const bool examples = check("shapes of examples", [&] { return example_shapes(); });
     if (!examples) return results_;
     check("finite examples", [&] { return finite_examples(); });
     check("determinism", [&] { return determinism(); });
+    if (task_.info().source) check("input of the encoder", [&] { return encoder_input(); });
     if (!check("shape of predictions", [&] { return prediction_shape(); })) return results_;
     check("finite predictions", [&] { return finite_predictions(); });
     if (!check("per-image loss", [&] { return per_image_loss(); })) return results_;
@@ -81,23 +98,57 @@ class Checker {
       result.sentence = fmt::format("LibTorch throws: {}", error.what_without_backtrace());
     } catch (const std::exception& error) {
       result.sentence = fmt::format("the task throws: {}", error.what());
+    } catch (...) {
+      result.sentence = "the task throws something that is no std::exception";
     }
     results_.push_back(std::move(result));
     return results_.back().passed;
   }
 
-  Example make_example(std::int64_t position) const {
-    const auto arity = static_cast<std::size_t>(task_.info().arity);
-    std::vector<data::Sample> picked;
-    for (std::size_t i = 0; i < arity; ++i) {
-      picked.push_back(samples_[(static_cast<std::size_t>(position) * arity + i) % samples_.size()]);
+  std::string description() const {
+    const TaskInfo& info = task_.info();
+    const auto filled = [](const std::string& text, const char* name) { require(!text.empty(), "info().{} is empty; fill it", name); };
+    filled(info.name, "name");
+    filled(info.display_name, "display_name");
+    filled(info.family, "family");
+    filled(info.loss, "loss");
+    filled(info.doc, "doc");
+    require(info.head == "dense" || info.head == "quarter" || info.head == "vector",
+            "info().head is '{}'; it must be dense, quarter or vector", info.head);
+    require(info.source || info.target, "info() says neither source nor target; such a task is of no use");
+    require(!info.fields.empty(), "info().fields is empty; list the fields that example() reads");
+    for (const std::string& field : info.fields) {
+      require(data::find_field_spec(field) != nullptr, "info().fields names '{}', which is no field; see 'affinis data show'", field);
     }
+    std::set<std::string> names;
+    for (const MetricInfo& metric : info.metrics) {
+      require(names.insert(metric.name).second, "info().metrics has two metrics named '{}'; rename one", metric.name);
+    }
+    return info.doc;
+  }
+
+  const SampleGroup& group(std::int64_t position) const { return groups_[static_cast<std::size_t>(position) % groups_.size()]; }
+
+  Example make_example(std::int64_t position) const {
     RandomStream stream(options_.seed, "check", {static_cast<std::uint64_t>(position)});
-    return task_.example(picked, stream);
+    return task_.example(group(position), stream);
+  }
+
+  /// [C, S, S], or [arity, C, S, S] for several images.
+  void require_images(const at::Tensor& input, std::int64_t images) const {
+    const std::int64_t dimensions = images > 1 ? 4 : 3;
+    const bool fits = input.dim() == dimensions && (images == 1 || input.size(0) == images) &&
+                      input.size(dimensions - 3) == task_.info().input_channels && input.size(-1) == input.size(-2) &&
+                      input.size(-1) > 0 && input.size(-1) % kEncoderStride == 0;
+    require(fits,
+            "an input has the shape {}; it must be [{}{}, S, S] with S a multiple of {} (info().arity is {}, info().input_channels {})",
+            shape_of(input), images > 1 ? fmt::format("{}, ", images) : "", task_.info().input_channels, kEncoderStride, task_.info().arity,
+            task_.info().input_channels);
   }
 
   std::string example_shapes() {
-    require(task_.info().arity > 0, "info().arity is {}; it must be the number of samples of an example", task_.info().arity);
+    require(task_.info().arity > 0, "info().arity is {}; it must be the number of images that the encoder sees for one example",
+            task_.info().arity);
     std::vector<Example> examples;
     std::vector<std::int64_t> indices;
     for (std::int64_t i = 0; i < options_.batch; ++i) {
@@ -107,16 +158,22 @@ class Checker {
       require(each.input.defined() && each.target.defined(), "example() leaves {} undefined; fill it",
               each.input.defined() ? "the target" : "the input");
       require(each.input.scalar_type() == at::kFloat, "the input is {}; networks take float32", c10::str(each.input.scalar_type()));
+      require_images(each.input, task_.info().arity);
+      const at::ScalarType type = each.target.scalar_type();
+      require(type == at::kFloat || type == at::kLong, "the target is {}; make it float32, or int64 for classes", c10::str(type));
+      require(each.mask.defined() || task_.info().sample_count() == 1,
+              "a task on {} samples needs a mask: a sample without partners becomes an example without a label; give one value, 1, when the "
+              "label is always valid",
+              task_.info().sample_count());
       if (!each.mask.defined()) continue;
-      const bool classes = !at::isFloatingType(each.target.scalar_type());
-      std::vector<std::int64_t> wanted = each.target.sizes().vec();
-      if (!classes && wanted.size() > 1) wanted[0] = 1;
-      require(each.mask.sizes() == at::IntArrayRef(wanted) || each.mask.sizes() == each.target.sizes(),
-              "the mask has the shape {} and the target {}; the mask must be {}", shape_of(each.mask), shape_of(each.target),
-              c10::str(at::IntArrayRef(wanted)));
+      require(goes_with(each.mask, each.target),
+              "the mask has the shape {} and the target {}; a mask has the target's shape, one channel in its place, or one value for the "
+              "whole example",
+              shape_of(each.mask), shape_of(each.target));
       require(at::logical_or(each.mask == 0, each.mask == 1).all().item<bool>(), "the mask holds other values than 0 and 1");
     }
     batch_ = collate(examples, indices);
+    head_ = {options_.channels * task_.info().arity, batch_.input.size(-1) / kEncoderStride, options_.width};
     return fmt::format("input {}, target {}, mask {}", shape_of(examples[0].input), shape_of(examples[0].target),
                        shape_of(examples[0].mask));
   }
@@ -141,17 +198,28 @@ class Checker {
     return "the same sample and stream give the same bytes";
   }
 
+  std::string encoder_input() const {
+    data::Sample bare = group(0).front();
+    std::erase_if(bare.fields, [](const auto& field) { return field.first != "rgb"; });
+    const at::Tensor input = task_.encoder_input(bare);
+    require(input.defined() && input.scalar_type() == at::kFloat, "encoder_input() must give float32, as example() does");
+    require_images(input, 1);
+    require(at::isfinite(input).all().item<bool>(), "encoder_input() holds NaN or infinity");
+    require(same(input, task_.encoder_input(bare)), "encoder_input() gives other values the second time; it must not be random");
+    return fmt::format("{} from the image alone", shape_of(input));
+  }
+
   /// A fixed output of a trunk: what a rectified representation looks like.
   at::Tensor representation() const {
     RandomStream stream(options_.seed, "representation");
-    at::Tensor values = at::empty({options_.batch, options_.head.channels, options_.head.side, options_.head.side}, at::kFloat);
+    at::Tensor values = at::empty({options_.batch, head_.channels, head_.side, head_.side}, at::kFloat);
     auto* value = values.mutable_data_ptr<float>();
     for (std::int64_t i = 0; i < values.numel(); ++i) value[i] = static_cast<float>(std::max(0.0, stream.normal()));
     return values;
   }
 
   std::unique_ptr<nn::Module> new_head() const {
-    std::unique_ptr<nn::Module> head = task_.make_head(options_.head);
+    std::unique_ptr<nn::Module> head = task_.make_head(head_);
     require(head != nullptr, "make_head() returns null");
     nn::initialise(*head, options_.seed);
     head->set_training(true);
@@ -210,7 +278,7 @@ class Checker {
   std::string images_apart() const {
     for (std::int64_t i = 0; i < options_.batch; ++i) {
       const auto row = [&](const at::Tensor& tensor) { return tensor.defined() ? tensor.slice(0, i, i + 1) : tensor; };
-      const at::Tensor alone = task_.per_image_loss(row(prediction_), {row(batch_.input), row(batch_.target), row(batch_.mask), {i}});
+      const at::Tensor alone = task_.per_image_loss(row(prediction_), {row(batch_.input), row(batch_.target), row(batch_.mask), {i}, {}});
       const double difference = maximum_difference(alone, per_image_.slice(0, i, i + 1));
       require(difference <= 1e-5 * std::max(1.0, std::abs(at::nan_to_num(alone).item<double>())),
               "image {}'s loss changes by {:.3g} when it is alone in its batch; per_image_loss() must not mix images", i, difference);
@@ -385,8 +453,9 @@ class Checker {
   }
 
   const Task& task_;
-  const std::vector<data::Sample>& samples_;
+  const std::vector<SampleGroup>& groups_;
   const CheckOptions& options_;
+  HeadInput head_;
   std::vector<CheckResult> results_;
   Batch batch_;
   at::Tensor prediction_;
@@ -396,10 +465,21 @@ class Checker {
 
 }  // namespace
 
-std::vector<CheckResult> check_task(const Task& task, const std::vector<data::Sample>& samples, const CheckOptions& options) {
-  AFFINIS_CHECK(!samples.empty(), ErrorCode::kUsage, "checking task '{}' needs at least one sample; name a data set that has some",
-                task.info().name);
-  return Checker(task, samples, options).run();
+std::vector<CheckResult> check_task(const Task& task, const std::vector<SampleGroup>& groups, const CheckOptions& options) {
+  const TaskInfo& info = task.info();
+  AFFINIS_CHECK(!groups.empty(), ErrorCode::kUsage, "checking task '{}' needs at least one sample; name a data set that has some", info.name);
+  for (const SampleGroup& group : groups) {
+    AFFINIS_CHECK(static_cast<std::int64_t>(group.size()) == std::max<std::int64_t>(1, info.sample_count()), ErrorCode::kUsage,
+                  "an example of task '{}' is made of {} samples, not of {}; give it groups of that size", info.name, info.sample_count(),
+                  group.size());
+  }
+  return Checker(task, groups, options).run();
+}
+
+std::vector<SampleGroup> single_groups(const std::vector<data::Sample>& samples) {
+  std::vector<SampleGroup> groups;
+  for (const data::Sample& sample : samples) groups.push_back({sample});
+  return groups;
 }
 
 }  // namespace affinis::task

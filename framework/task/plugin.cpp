@@ -9,6 +9,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/task/plugin_task.h"
 #include "framework/task/plugin_tool_kit.h"
 
 namespace affinis::task {
@@ -84,13 +85,18 @@ void load_plugin(const std::filesystem::path& library, TaskRegistry& registry) {
   const std::string file = library.string();
   Library loaded(library);
   const PluginDescription& description = describe(loaded, file);
-  const std::vector<std::string> before = registry.names();
+  std::set<std::string> old;
+  for (const std::string& name : registry.names()) old.insert(name);
   if (const std::optional<std::string> cause = try_register(description, registry)) {
-    const std::set<std::string> old(before.begin(), before.end());
     for (const std::string& name : registry.names()) {
       if (!old.contains(name)) registry.remove(name);
     }
     fail(ErrorCode::kUsage, "the plug-in {} was not loaded: {}", file, *cause);
+  }
+  for (const std::string& name : registry.names()) {
+    if (old.contains(name)) continue;
+    const std::shared_ptr<TaskType> type = registry.get(name);
+    *type = contain(std::move(*type), file);
   }
   // Tasks, their heads and tensors' deleters point into the library for as long as the program runs.
   loaded.keep();

@@ -22,7 +22,8 @@ struct PluginDescription {
 
 /// Loads a shared library that exports `extern "C" const affinis::task::PluginDescription* affinis_plugin()` and registers its tasks.
 /// Throws Error(kUsage) that names the file and the cause: not loadable, no entry point, another ABI or LibTorch (both versions), a
-/// taken name, whatever registering throws; nothing of the plug-in stays registered then. A loaded plug-in is never unloaded.
+/// taken name, whatever registering throws; nothing of the plug-in stays registered then. A loaded plug-in is never unloaded. What its tasks
+/// throw later, of any type, arrives as an Error that names task and plug-in.
 void load_plugin(const std::filesystem::path& library, TaskRegistry& registry);
 
 /// Loads every lib*.so in the folders of the environment variable AFFINIS_PLUGIN_PATH (colon-separated), in sorted order.

@@ -12,8 +12,8 @@ using testing::red_samples;
 using testing::ToyTask;
 
 TEST(CheckTask, ASoundTaskPassesEverything) {
-  const std::vector<CheckResult> results = check_task(ToyTask(), red_samples(4));
-  EXPECT_EQ(results.size(), 15U);
+  const std::vector<CheckResult> results = check_task(ToyTask(), single_groups(red_samples(4)));
+  EXPECT_EQ(results.size(), 17U);
   for (const CheckResult& each : results) {
     EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
     EXPECT_FALSE(each.sentence.empty());
@@ -21,7 +21,7 @@ TEST(CheckTask, ASoundTaskPassesEverything) {
 }
 
 TEST(CheckTask, SamplesWithoutLabelsAreFine) {
-  for (const CheckResult& each : check_task(ToyTask(), red_samples(3, true))) {
+  for (const CheckResult& each : check_task(ToyTask(), single_groups(red_samples(3, true)))) {
     // The last check learns by heart, which one missing label does not hinder either.
     EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
   }
@@ -32,8 +32,8 @@ class FlawTest : public ::testing::TestWithParam<std::pair<ToyTask::Flaw, const 
 TEST_P(FlawTest, IsFoundByItsCheck) {
   const auto& [flaw, wanted] = GetParam();
   bool found = false;
-  const CheckOptions small = {.head = {.channels = 8, .side = 4, .width = 1}, .steps = 40};
-  for (const CheckResult& each : check_task(ToyTask(flaw), red_samples(4), small)) found |= each.name == wanted && !each.passed;
+  const CheckOptions small = {.width = 1, .steps = 40};
+  for (const CheckResult& each : check_task(ToyTask(flaw), single_groups(red_samples(4)), small)) found |= each.name == wanted && !each.passed;
   EXPECT_TRUE(found) << wanted;
 }
 
@@ -49,6 +49,23 @@ INSTANTIATE_TEST_SUITE_P(CheckTask, FlawTest,
                                            std::pair{ToyTask::Flaw::kOtherLoss, "loss"}, std::pair{ToyTask::Flaw::kMetrics, "metrics"}));
 
 TEST(CheckTask, WithoutSamplesThereIsNothingToCheck) { EXPECT_THROW(check_task(ToyTask(), {}), Error); }
+
+TEST(CheckTask, GroupsHaveTheTasksSize) { EXPECT_THROW(check_task(ToyTask(), {red_samples(2)}), Error); }
+
+TEST(CheckTask, SeveralImagesGoToOneHead) {
+  std::vector<SampleGroup> groups;
+  for (std::int64_t i = 1; i <= 4; ++i) groups.push_back(red_samples(i > 2 ? 3 : 2));
+  for (SampleGroup& group : groups) group = {group.front(), group.back()};
+  for (const CheckResult& each : check_task(ToyTask(ToyTask::Flaw::kNone, 2), groups)) {
+    EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
+  }
+}
+
+TEST(CheckTask, AnUndescribedTaskIsToldWhatIsMissing) {
+  const std::vector<CheckResult> results = check_task(ToyTask(ToyTask::Flaw::kNameless), single_groups(red_samples(4)));
+  EXPECT_FALSE(results.front().passed);
+  EXPECT_EQ(results.front().sentence, "info().doc is empty; fill it");
+}
 
 }  // namespace
 }  // namespace affinis::task

@@ -10,13 +10,19 @@ namespace affinis::task::testing {
 /// Mean red of an image, valid where the image is not black; each flaw breaks one promise of a task.
 class ToyTask : public Task {
  public:
-  enum class Flaw { kNone, kShape, kNaN, kNoise, kMask, kDetached, kMixesImages, kOtherLoss, kMetrics, kThrows };
+  enum class Flaw { kNone, kShape, kNaN, kNoise, kMask, kDetached, kMixesImages, kOtherLoss, kMetrics, kThrows, kNameless };
 
-  explicit ToyTask(Flaw flaw = Flaw::kNone) : flaw_(flaw) {
+  explicit ToyTask(Flaw flaw = Flaw::kNone, std::int64_t arity = 1) : flaw_(flaw) {
     info_.name = "toy";
+    info_.display_name = "Toy";
+    info_.family = "2d";
+    info_.loss = "squared error";
+    info_.doc = "mean red of an image";
     info_.fields = {"rgb"};
     info_.head = "vector";
     info_.metrics = error_metrics(1).infos;
+    info_.arity = arity;
+    if (flaw == Flaw::kNameless) info_.doc.clear();
     if (flaw == Flaw::kMetrics) info_.metrics.pop_back();
   }
 
@@ -30,7 +36,8 @@ class ToyTask : public Task {
     red /= 255.0 * static_cast<double>(pixels.size() / 3);
     if (flaw_ == Flaw::kNoise) red += 1e-3 * static_cast<double>(calls_++);
     if (flaw_ == Flaw::kNaN) red = std::numeric_limits<double>::quiet_NaN();
-    return {at::full({3, 64, 64}, red, at::kFloat), at::full({1}, red, at::kFloat), at::full({1}, red > 0 ? 1.0 : 0.0, at::kFloat)};
+    const std::vector<std::int64_t> images = info_.arity > 1 ? std::vector<std::int64_t>{info_.arity, 3, 64, 64} : std::vector<std::int64_t>{3, 64, 64};
+    return {at::full(images, red, at::kFloat), at::full({1}, red, at::kFloat), at::full({1}, red > 0 ? 1.0 : 0.0, at::kFloat)};
   }
 
   std::vector<std::int64_t> prediction_shape() const override { return {flaw_ == Flaw::kShape ? 2 : 1}; }
