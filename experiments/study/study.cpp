@@ -48,7 +48,9 @@ void write_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& ta
   problem.objective = taxonomy::parse_objective(options.objective);
   for (const std::string& target : study.targets()) {
     const auto& sources = study.sources();
-    if (std::find(sources.begin(), sources.end(), target) == sources.end()) problem.target_only.push_back(target);
+    // A target whose jobs all failed is not in the table.
+    const bool measured = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.target == target; });
+    if (measured && std::find(sources.begin(), sources.end(), target) == sources.end()) problem.target_only.push_back(target);
   }
   const std::vector<std::int64_t> budgets = or_range(options.budgets, static_cast<std::int64_t>(study.sources().size()));
   const std::vector<std::int64_t> orders = or_range(options.max_orders, study.options().search.max_order);

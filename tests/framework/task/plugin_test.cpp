@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <regex>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -81,6 +82,43 @@ TEST(Plugin, TheWorkedExampleIsATaskLikeAnyOther) {
   RandomStream stream(1, "example");
   EXPECT_FLOAT_EQ(task->example({&samples[1], 1}, stream).target.item<float>(), 0.25F);
   for (const CheckResult& check : check_task(*task, single_groups(samples))) EXPECT_TRUE(check.passed) << check.name << ": " << check.sentence;
+}
+
+/// What calling `function` says.
+template <typename Function>
+std::string complaint(Function&& function) {
+  try {
+    function();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Plugin, WhatATaskThrowsNamesTaskPlugInAndFunction) {
+  TaskRegistry registry("task");
+  const std::filesystem::path library = kFixtures / "libthrows.so";
+  ASSERT_EQ(refusal(library, registry), "");
+  const std::vector<data::Sample> samples = testing::red_samples(1);
+  RandomStream stream(1, "example");
+  EXPECT_EQ(complaint([&] { registry.get("throws_in_example")->make({})->example(samples, stream); }),
+            fmt::format("task 'throws_in_example' of the plug-in {}: example() throws: no such label; mend the plug-in", library.string()));
+  const auto task = registry.get("throws_in_loss")->make({});
+  EXPECT_EQ(complaint([&] { task->loss(at::zeros({1, 1}), {at::zeros({1, 3, 64, 64}), at::zeros({1, 1}), {}, {0}, {}}); }),
+            fmt::format("task 'throws_in_loss' of the plug-in {}: loss() throws something that is no std::exception; mend the plug-in",
+                        library.string()));
+}
+
+TEST(Plugin, EveryVirtualFunctionOfATaskReachesThePlugIn) {
+  const std::string header = read_file(std::filesystem::path(AFFINIS_SOURCE_DIR) / "framework/task/task.h");
+  const std::string guarded = read_file(std::filesystem::path(AFFINIS_SOURCE_DIR) / "framework/task/plugin_task.cpp");
+  const std::string contract = header.substr(header.find("class Task {"), header.find("struct TaskType") - header.find("class Task {"));
+  const std::regex declared("virtual [^~;]*?(\\w+)\\(");
+  std::size_t found = 0;
+  for (std::sregex_iterator each(contract.begin(), contract.end(), declared), end; each != end; ++each, ++found) {
+    EXPECT_THAT(guarded, HasSubstr("inner_->" + (*each)[1].str() + "(")) << "GuardedTask does not hand this function on";
+  }
+  EXPECT_GE(found, 10U);
 }
 
 TEST(Plugin, FoldersComeFromTheEnvironment) {
