@@ -283,6 +283,7 @@ void add_taxonomy_commands(CLI::App& app, CommandContext&) {
   add_sweep(*parent);
   add_significance(*parent);
   add_taxonomy_tree(*parent);
+  add_taxonomy_compare(*parent);
 }
 
 }  // namespace affinis::experiments
