@@ -11,6 +11,8 @@
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
+#include "framework/data/annotation.h"
+#include "framework/data/codec.h"
 #include "framework/data/data_set.h"
 #include "framework/data/field.h"
 #include "framework/data/sample.h"
@@ -24,6 +26,7 @@ scenes::SceneOptions scene_options(const RenderDataSetOptions& options) {
   scenes::SceneOptions scene;
   scene.image_side = options.image_side;
   scene.views_per_room = options.views_per_room;
+  scene.views_per_point = options.views_per_point;
   scene.rooms_per_building = options.rooms_per_building;
   scene.seed = options.seed;
   scene.furniture = options.furniture;
@@ -48,6 +51,8 @@ void set_field(data::Sample& sample, std::string_view name, std::int64_t side, c
   set_field(sample, name, side, values.data(), values.size());
 }
 
+static_assert(scenes::Frame::kPointRows == data::kPointRows && scenes::Frame::kPointColumns == data::kPointColumns);
+
 /// A frame's fields under their names in the store.
 data::Sample to_sample(const scenes::Frame& frame) {
   data::Sample sample;
@@ -61,6 +66,10 @@ data::Sample to_sample(const scenes::Frame& frame) {
   set_field(sample, "reshading", side, frame.reshading);
   set_field(sample, "semantic", side, frame.semantic);
   set_field(sample, "instance", side, frame.instance);
+  set_field(sample, "object", side, frame.object);
+  set_field(sample, "principal_curvature", side, frame.principal_curvature);
+  set_field(sample, "points", side, frame.points);
+  set_field(sample, "fixation", side, &frame.fixation, 1);
   double camera[13];
   std::copy(frame.camera.location.begin(), frame.camera.location.end(), camera);
   std::copy(frame.camera.rotation.begin(), frame.camera.rotation.end(), camera + 3);
@@ -72,13 +81,37 @@ data::Sample to_sample(const scenes::Frame& frame) {
   return sample;
 }
 
+std::vector<std::string> costly_labels() {
+  std::vector<std::string> names;
+  for (const data::Annotation& each : data::annotations()) names.push_back(each.field);
+  return names;
+}
+
+/// Adds the costly labels. They are those of the colour image as a reader of the store finds it, after its JPEG, so that data annotate
+/// would find the same.
+void add_costly_labels(data::Sample& sample) {
+  std::vector<std::byte>& rgb = sample.fields.at("rgb").bytes;
+  const std::vector<std::int64_t>& shape = sample.fields.at("rgb").shape;
+  std::vector<std::byte> drawn = rgb;
+  const bool decoded = data::decode_jpeg(data::encode_jpeg(drawn, shape[1], shape[0]), shape[1], shape[0], rgb);
+  AFFINIS_ASSERT(decoded);
+  data::annotate(sample, costly_labels());
+  rgb.swap(drawn);
+}
+
 data::StoreInfo store_info(const RenderDataSetOptions& options, const std::string& split, const std::string& furniture) {
   RenderDataSetOptions echo = options;
   data::StoreInfo info;
   info.split = split;
   info.image_side = options.image_side;
-  info.fields = {"camera", "depth_euclidean", "depth_zbuffer", "instance", "normal", "reshading", "rgb", "room_box", "room_class", "semantic"};
-  info.vocabularies = {{"semantic", scenes::semantic_vocabulary()}, {"scene", scenes::scene_vocabulary()}};
+  info.fields = {"camera",  "depth_euclidean",     "depth_zbuffer", "fixation", "instance", "normal",     "object",
+                 "points",  "principal_curvature", "reshading",     "rgb",      "room_box", "room_class", "semantic"};
+  if (options.annotate) {
+    const std::vector<std::string> labels = costly_labels();
+    info.fields.insert(info.fields.end(), labels.begin(), labels.end());
+    std::sort(info.fields.begin(), info.fields.end());
+  }
+  info.vocabularies = {{"object", scenes::object_vocabulary()}, {"semantic", scenes::semantic_vocabulary()}, {"scene", scenes::scene_vocabulary()}};
   info.provenance = {{"made_by", "affinis data render"},
                      {"settings", to_json(option_section("data", "", echo), true)},
                      {"furniture", furniture},
@@ -102,6 +135,7 @@ const std::vector<OptionField>& RenderDataSetOptions::fields() {
       option("test_buildings", &RenderDataSetOptions::test_buildings, "buildings whose rooms tournaments are held on", {.minimum = 1, .maximum = 1000000}),
       option("rooms_per_building", &RenderDataSetOptions::rooms_per_building, "rooms that share a style; every five are one of each class", {.minimum = 1, .maximum = 1000}),
       option("views_per_room", &RenderDataSetOptions::views_per_room, "pictures taken in each room", {.minimum = 1, .maximum = 10000}),
+      option("views_per_point", &RenderDataSetOptions::views_per_point, "pictures of a room that look at the same point from different places, at least", {.minimum = 1, .maximum = 10000}),
       option("image_side", &RenderDataSetOptions::image_side, "side of the square pictures in pixels", {.minimum = 8, .maximum = 2048}),
       option("seed", &RenderDataSetOptions::seed, "what all choices derive from", {.minimum = 0}),
       option("furniture", &RenderDataSetOptions::furniture, "auto takes the catalogue where there is one, parametric solids otherwise", {.choices = {"auto", "catalogue", "parametric"}}),
@@ -110,6 +144,7 @@ const std::vector<OptionField>& RenderDataSetOptions::fields() {
       option("light_samples", &RenderDataSetOptions::light_samples, "shadow rays to each light for every colour sample", {.minimum = 1, .maximum = 64}),
       option("ambient_occlusion_samples", &RenderDataSetOptions::ambient_occlusion_samples, "ambient occlusion rays for every colour sample", {.minimum = 0, .maximum = 256}),
       option("max_triangles", &RenderDataSetOptions::max_triangles, "catalogue models with more triangles are left out", {.minimum = 12, .maximum = 10000000}),
+      option("annotate", &RenderDataSetOptions::annotate, "also compute the costly labels, as data annotate does"),
       option("threads", &RenderDataSetOptions::threads, "rendering threads; 0: one for every core", {.minimum = 0, .maximum = 4096, .affects_result = false}),
   };
   return table;
@@ -117,10 +152,10 @@ const std::vector<OptionField>& RenderDataSetOptions::fields() {
 
 void set_room_count(RenderDataSetOptions& options, std::int64_t rooms) {
   AFFINIS_CHECK(rooms >= 3, ErrorCode::kUsage, "{} rooms cannot be split into train, transfer and test; ask for at least 3", rooms);
-  options.rooms_per_building = std::clamp<std::int64_t>(rooms / 3, 1, scenes::scene_vocabulary().size());
+  constexpr std::int64_t kParts = 5;  // three to train, one to transfer, one to test
+  options.rooms_per_building = std::clamp<std::int64_t>(rooms / kParts, 1, scenes::scene_vocabulary().size());
   const std::int64_t buildings = std::max<std::int64_t>(3, (rooms + options.rooms_per_building / 2) / options.rooms_per_building);
-  options.transfer_buildings = std::max<std::int64_t>(1, buildings / 5);
-  options.test_buildings = std::max<std::int64_t>(1, buildings / 5);
+  options.transfer_buildings = options.test_buildings = std::max<std::int64_t>(1, (buildings + kParts / 2) / kParts);
   options.train_buildings = buildings - options.transfer_buildings - options.test_buildings;
 }
 
@@ -154,6 +189,7 @@ void render_data_set(const RenderDataSetOptions& options, const std::filesystem:
         auto samples = std::make_shared<std::vector<data::Sample>>();
         for (const scenes::Frame& frame : renderer.render_room(first_building + index / options.rooms_per_building, index % options.rooms_per_building)) {
           samples->push_back(to_sample(frame));
+          if (options.annotate) add_costly_labels(samples->back());
         }
         return samples;
       });

@@ -26,6 +26,9 @@ constexpr int kSwatch = 11;
 constexpr int kBarHeight = 10;
 constexpr std::size_t kMostLegendLines = 12;
 constexpr int kLegendColumnWidth = 80;
+constexpr const char* kPoints = "points";
+constexpr const char* kFixation = "fixation";
+constexpr const char* kColourImage = "rgb";
 
 double element_at(const FieldValue& value, std::size_t i) {
   switch (value.spec->type) {
@@ -66,9 +69,11 @@ std::string short_number(double value) {
   return text == "-0.00" ? "0.00" : text;
 }
 
-/// One field over all rows, with what its heading and its key need.
+/// One field over all rows, with what its heading and its key need. Fields with several signed channels have a column for each.
 struct Column {
   const FieldSpec* spec = nullptr;
+  std::string heading;
+  std::size_t channel = 0;
   std::vector<const FieldValue*> values;
   FieldRange range;
   std::vector<std::pair<std::int64_t, std::string>> classes;  ///< present labels, where they have names
@@ -96,13 +101,24 @@ std::vector<std::pair<std::int64_t, std::string>> present_classes(const Column& 
   return present;
 }
 
-std::size_t legend_columns(int width) { return width >= 2 * kLegendColumnWidth ? 2 : 1; }
+/// Two columns of names where they fit, otherwise a longer one.
+std::size_t legend_columns(const Column& column, int width) {
+  if (width < 2 * kLegendColumnWidth) return 1;
+  const int room = width / 2 - kSwatch - 10;
+  const bool fit = std::all_of(column.classes.begin(), column.classes.end(), [&](const auto& shown) { return text_width(shown.second, kSmallHeight) <= room; });
+  return fit ? 2 : 1;
+}
+
+std::size_t legend_lines(const Column& column, int width) {
+  const std::size_t columns = legend_columns(column, width), most = 2 * kMostLegendLines / columns;
+  return std::min(most, (column.classes.size() + columns - 1) / columns);
+}
 
 int legend_height(const Column& column, int width) {
-  const std::size_t columns = legend_columns(width);
+  const std::size_t lines = legend_lines(column, width);
   // One more line where not all have room: it says how many are left.
-  const bool all = column.classes.size() <= columns * kMostLegendLines;
-  return kLine * static_cast<int>(all ? (column.classes.size() + columns - 1) / columns : kMostLegendLines + 1);
+  const bool all = column.classes.size() <= lines * legend_columns(column, width);
+  return kLine * static_cast<int>(all ? lines : lines + 1);
 }
 
 int key_height(const Column& column, int width) {
@@ -111,8 +127,8 @@ int key_height(const Column& column, int width) {
     case FieldDisplay::kSigned: return kBarHeight + kLine + 4;
     case FieldDisplay::kNormal: return 58;
     case FieldDisplay::kLabels: return legend_height(column, width);
-    case FieldDisplay::kColour:
-    case FieldDisplay::kNumbers: return 0;
+    case FieldDisplay::kNumbers: return 3 * kLine;
+    case FieldDisplay::kColour: return 0;
   }
   return 0;
 }
@@ -158,10 +174,10 @@ void draw_normal_key(Image& sheet, int x, int y, int width) {
 }
 
 void draw_legend(Image& sheet, const Column& column, int x, int y, int width) {
-  const std::size_t columns = legend_columns(width);
+  const std::size_t columns = legend_columns(column, width);
   const int column_width = width / static_cast<int>(columns);
-  const std::size_t shown = std::min(column.classes.size(), columns * kMostLegendLines);
-  const std::size_t lines = (shown + columns - 1) / columns;
+  const std::size_t lines = legend_lines(column, width);
+  const std::size_t shown = std::min(column.classes.size(), columns * lines);
   for (std::size_t i = 0; i < shown; ++i) {
     const int left = x + column_width * static_cast<int>(i / lines);
     const int top = y + kLine * static_cast<int>(i % lines);
@@ -176,29 +192,91 @@ void draw_legend(Image& sheet, const Column& column, int x, int y, int width) {
   }
 }
 
+void disc(Image& image, double x, double y, double radius, const std::uint8_t rgb[3]) {
+  for (int row = static_cast<int>(y - radius); row <= static_cast<int>(y + radius); ++row) {
+    for (int column = static_cast<int>(x - radius); column <= static_cast<int>(x + radius); ++column) {
+      if (std::hypot(column + 0.5 - x, row + 0.5 - y) <= radius) fill(image, column, row, 1, 1, rgb);
+    }
+  }
+}
+
+/// The points that are seen as dots over the faded picture, each row of the field in its colour in all views; the one that the camera
+/// looks at as a cross.
+Image points_picture(const Sample& sample, int side, int factor) {
+  Image picture(side, side, kPaper);
+  const auto background = sample.fields.find(kColourImage);
+  if (background != sample.fields.end()) picture = field_picture(background->second, {});
+  for (std::uint8_t& value : picture.pixels) value = static_cast<std::uint8_t>((value + 2 * 150) / 3);
+  picture = enlarge(picture, factor);
+  constexpr std::uint8_t kWhite[3] = {255, 255, 255};
+  constexpr std::uint8_t kBlack[3] = {0, 0, 0};
+  const auto points = sample.field(kPoints).as<float>();
+  const auto fixation = sample.fields.find(kFixation);
+  const std::int64_t looked_at = fixation != sample.fields.end() ? fixation->second.as<std::int32_t>()[0] : -1;
+  const auto at = [&](std::int64_t row, std::int64_t column) { return static_cast<double>(points[static_cast<std::size_t>(row * kPointColumns + column)]); };
+  for (std::int64_t row = 0; row < kPointRows; ++row) {
+    if (at(row, 5) == 0 || row == looked_at) continue;
+    std::uint8_t rgb[3];
+    label_colour(row, rgb);
+    disc(picture, at(row, 3) * factor, at(row, 4) * factor, 4.2, kWhite);
+    disc(picture, at(row, 3) * factor, at(row, 4) * factor, 3.2, rgb);
+  }
+  if (looked_at >= 0 && looked_at < kPointRows && at(looked_at, 5) != 0) {
+    const int x = static_cast<int>(at(looked_at, 3) * factor), y = static_cast<int>(at(looked_at, 4) * factor);
+    constexpr int kArm = 9;
+    for (const int border : {2, 0}) {
+      const std::uint8_t* rgb = border > 0 ? kWhite : kBlack;
+      fill(picture, x - kArm - border, y - 1 - border, 2 * kArm + 2 * border, 2 + 2 * border, rgb);
+      fill(picture, x - 1 - border, y - kArm - border, 2 + 2 * border, 2 * kArm + 2 * border, rgb);
+    }
+  }
+  return picture;
+}
+
+void draw_points_key(Image& sheet, int x, int y, int width) {
+  int baseline = y + kSwatch;
+  for (const char* line : {"one colour a point", "in all views of a room", "cross: looked at"}) {
+    draw_fitting(sheet, line, x, baseline, kSmallHeight, kFaintInk, width);
+    baseline += kLine;
+  }
+}
+
 void draw_key(Image& sheet, const Column& column, int x, int y, int width) {
   switch (column.spec->display) {
     case FieldDisplay::kScalar:
     case FieldDisplay::kSigned: return draw_bar(sheet, column, x, y, width);
     case FieldDisplay::kNormal: return draw_normal_key(sheet, x, y, width);
     case FieldDisplay::kLabels: return draw_legend(sheet, column, x, y, width);
-    case FieldDisplay::kColour:
-    case FieldDisplay::kNumbers: return;
+    case FieldDisplay::kNumbers: return draw_points_key(sheet, x, y, width);
+    case FieldDisplay::kColour: return;
   }
+}
+
+bool is_shown(const std::string& name) { return name == kPoints || is_image_field(field_spec(name)); }
+
+/// With what the points are drawn over.
+std::vector<std::string> fields_to_read(const Store& store, std::vector<std::string> names) {
+  if (std::find(names.begin(), names.end(), kPoints) == names.end()) return names;
+  const std::vector<std::string>& there = store.info().fields;
+  for (const char* name : {kFixation, kColourImage}) {
+    const bool stored = std::find(there.begin(), there.end(), name) != there.end();
+    if (stored && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  return names;
 }
 
 std::vector<std::string> columns_to_show(const Store& store, std::span<const std::string> asked) {
   std::vector<std::string> names(asked.begin(), asked.end());
   if (names.empty()) {
     for (const std::string& name : store.info().fields) {
-      if (is_image_field(field_spec(name))) names.push_back(name);
+      if (is_shown(name)) names.push_back(name);
     }
     // The colour image is what a person looks for first.
     std::stable_partition(names.begin(), names.end(), [](const std::string& name) { return field_spec(name).display == FieldDisplay::kColour; });
   }
   AFFINIS_CHECK(!names.empty(), ErrorCode::kUsage, "{} has no image field to show", store.path().string());
   for (const std::string& name : names) {
-    AFFINIS_CHECK(is_image_field(field_spec(name)), ErrorCode::kUsage, "field '{}' is no image; leave it out of the contact sheet", name);
+    AFFINIS_CHECK(is_shown(name), ErrorCode::kUsage, "field '{}' is no image; leave it out of the contact sheet", name);
   }
   return names;
 }
@@ -232,9 +310,9 @@ FieldRange field_range(std::span<const FieldValue* const> values) {
   return {low * spec.scale + spec.offset, high * spec.scale + spec.offset};
 }
 
-Image field_picture(const FieldValue& value, const FieldRange& range) {
+Image field_picture(const FieldValue& value, const FieldRange& range, std::size_t channel_shown) {
   const FieldSpec& spec = *value.spec;
-  AFFINIS_ASSERT(is_image_field(spec) && value.shape.size() >= 2);
+  AFFINIS_ASSERT(is_image_field(spec) && value.shape.size() >= 2 && channel_shown < static_cast<std::size_t>(channel_count(spec)));
   Image picture(static_cast<int>(value.shape[1]), static_cast<int>(value.shape[0]));
   const auto channels = static_cast<std::size_t>(channel_count(spec));
   const double span = range.high - range.low;
@@ -247,7 +325,7 @@ Image field_picture(const FieldValue& value, const FieldRange& range) {
         std::fill_n(rgb, 3, (x / 4 + y / 4) % 2 == 0 ? std::uint8_t{215} : std::uint8_t{190});
         continue;
       }
-      const double element = element_at(value, pixel * channels);
+      const double element = element_at(value, pixel * channels + channel_shown);
       const double physical = element * spec.scale + spec.offset;
       switch (spec.display) {
         case FieldDisplay::kColour:
@@ -270,10 +348,11 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
                     const ContactSheetOptions& options) {
   AFFINIS_CHECK(!positions.empty(), ErrorCode::kUsage, "{} has no sample to show", store.path().string());
   const std::vector<std::string> names = columns_to_show(store, fields);
+  const std::vector<std::string> read = fields_to_read(store, names);
   std::vector<Sample> samples;
   std::vector<std::string> classes;
   for (const std::int64_t position : positions) {
-    samples.push_back(store.read(position, names));
+    samples.push_back(store.read(position, read));
     classes.push_back(class_name(store, position));
   }
 
@@ -283,7 +362,8 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
   std::vector<Column> columns;
   int keys_height = 0;
   for (const std::string& name : names) {
-    Column column{&field_spec(name), {}, {}, {}};
+    Column column;
+    column.spec = &field_spec(name);
     for (const Sample& sample : samples) column.values.push_back(&sample.field(name));
     if (column.spec->display == FieldDisplay::kScalar || column.spec->display == FieldDisplay::kSigned) column.range = field_range(column.values);
     if (column.spec->display == FieldDisplay::kSigned) {
@@ -292,7 +372,11 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
     }
     column.classes = present_classes(column, store.info().vocabularies);
     keys_height = std::max(keys_height, key_height(column, cell));
-    columns.push_back(std::move(column));
+    const auto channels = static_cast<std::size_t>(column.spec->display == FieldDisplay::kSigned ? channel_count(*column.spec) : 1);
+    for (column.channel = 0; column.channel < channels; ++column.channel) {
+      column.heading = channels > 1 ? fmt::format("({}) {}", column.channel + 1, name) : name;
+      columns.push_back(column);
+    }
   }
 
   const std::string title = options.title.empty() ? store.path().filename().string() : options.title;
@@ -317,9 +401,11 @@ Image contact_sheet(const Store& store, std::span<const std::int64_t> positions,
   draw_text(sheet, subtitle, kMargin, kMargin + 14 + kLine + 2, kSmallHeight, kFaintInk);
   for (std::size_t i = 0; i < columns.size(); ++i) {
     const int x = left + column_width * static_cast<int>(i);
-    draw_fitting(sheet, columns[i].spec->name, x, top - 8, kHeadingHeight, kInk, cell);
+    draw_fitting(sheet, columns[i].heading, x, top - 8, kHeadingHeight, kInk, cell);
     for (std::size_t row = 0; row < samples.size(); ++row) {
-      paste(sheet, enlarge(field_picture(*columns[i].values[row], columns[i].range), factor), x, top + row_height * static_cast<int>(row));
+      const Image picture = is_image_field(*columns[i].spec) ? enlarge(field_picture(*columns[i].values[row], columns[i].range, columns[i].channel), factor)
+                                                             : points_picture(samples[row], side, factor);
+      paste(sheet, picture, x, top + row_height * static_cast<int>(row));
     }
     draw_key(sheet, columns[i], x, keys_top, cell);
   }

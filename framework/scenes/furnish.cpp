@@ -77,6 +77,7 @@ class Furnisher {
     object.semantic = piece->semantic;
     object.instance = next_++;
     object.name = piece->name;
+    object.role = piece->role;
     object.support = support;
     object.footprint = f;
     room_.objects.push_back(object);
@@ -156,6 +157,7 @@ class Furnisher {
     object.semantic = piece->semantic;
     object.instance = next_++;
     object.name = piece->name;
+    object.role = piece->role;
     object.support = Object::Support::kTop;
     object.footprint = f;
     room_.objects.push_back(object);
@@ -178,6 +180,7 @@ class Furnisher {
     object.semantic = Semantic::kRug;
     object.instance = next_++;
     object.name = piece->name;
+    object.role = piece->role;
     object.support = Object::Support::kStructure;
     object.footprint = f;
     room_.objects.push_back(object);

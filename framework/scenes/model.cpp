@@ -1,5 +1,6 @@
 #include "framework/scenes/model.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include <tbb/task_arena.h>
@@ -11,14 +12,18 @@ namespace affinis::scenes {
 namespace {
 
 void pass_through(const RTCFilterFunctionNArguments* arguments) {
-  if (reinterpret_cast<const RayContext*>(arguments->context)->kind != RayKind::kColour) arguments->valid[0] = 0;
+  if (reinterpret_cast<const RayContext*>(arguments->context)->kind == RayKind::kColour) return;
+  std::fill_n(arguments->valid, arguments->N, 0);
 }
 
 void cut_out_filter(const RTCFilterFunctionNArguments* arguments) {
   const auto* model = static_cast<const Model*>(arguments->geometryUserPtr);
-  const unsigned int primitive = RTCHitN_primID(arguments->hit, arguments->N, 0);
-  const float u = RTCHitN_u(arguments->hit, arguments->N, 0), v = RTCHitN_v(arguments->hit, arguments->N, 0);
-  if (model->cut_out(primitive, u, v)) arguments->valid[0] = 0;
+  for (unsigned int i = 0; i < arguments->N; ++i) {
+    if (arguments->valid[i] != -1) continue;
+    const unsigned int primitive = RTCHitN_primID(arguments->hit, arguments->N, i);
+    const float u = RTCHitN_u(arguments->hit, arguments->N, i), v = RTCHitN_v(arguments->hit, arguments->N, i);
+    if (model->cut_out(primitive, u, v)) arguments->valid[i] = 0;
+  }
 }
 
 }  // namespace

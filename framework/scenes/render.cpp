@@ -11,6 +11,7 @@
 #include "framework/scenes/catalogue.h"
 #include "framework/scenes/furniture.h"
 #include "framework/scenes/patterns.h"
+#include "framework/scenes/points.h"
 #include "framework/scenes/room.h"
 #include "framework/scenes/tracer.h"
 #include "framework/scenes/viewpoint.h"
@@ -21,6 +22,7 @@ const std::vector<OptionField>& SceneOptions::fields() {
   static const std::vector<OptionField> table = {
       option("image_side", &SceneOptions::image_side, "side of the square pictures in pixels", {.minimum = 8, .maximum = 2048}),
       option("views_per_room", &SceneOptions::views_per_room, "pictures taken in each room", {.minimum = 1, .maximum = 10000}),
+      option("views_per_point", &SceneOptions::views_per_point, "pictures of a room that look at the same point from different places, at least", {.minimum = 1, .maximum = 10000}),
       option("rooms_per_building", &SceneOptions::rooms_per_building, "rooms that share a style and a building's number", {.minimum = 1, .maximum = 1000}),
       option("seed", &SceneOptions::seed, "what all choices derive from", {.minimum = 0}),
       option("furniture", &SceneOptions::furniture, "auto takes the catalogue where there is one, parametric solids otherwise", {.choices = {"auto", "catalogue", "parametric"}}),
@@ -60,9 +62,9 @@ struct RendererState {
     return static_cast<RoomClass>(order[static_cast<std::size_t>(number % kRoomClasses)]);
   }
 
-  std::vector<Camera> views(const RoomTracer& tracer, std::int64_t building, std::int64_t number) const {
+  RoomViews views(const RoomTracer& tracer, std::int64_t building, std::int64_t number) const {
     RandomStream stream(static_cast<std::uint64_t>(options.seed), "views", {static_cast<std::uint64_t>(building), static_cast<std::uint64_t>(number)});
-    return choose_views(tracer, options.views_per_room, stream);
+    return choose_views(tracer, options.views_per_room, options.views_per_point, stream);
   }
 };
 
@@ -98,11 +100,15 @@ std::int64_t SceneRenderer::room_class(std::int64_t building, std::int64_t room)
 std::vector<Frame> SceneRenderer::render_room(std::int64_t building, std::int64_t room) const {
   const Room furnished = state_->room(building, room);
   const RoomTracer tracer(state_->device, furnished);
-  const std::vector<Camera> cameras = state_->views(tracer, building, room);
+  const RoomViews views = state_->views(tracer, building, room);
+  RandomStream points_stream(static_cast<std::uint64_t>(state_->options.seed), "points", {static_cast<std::uint64_t>(building), static_cast<std::uint64_t>(room)});
+  const std::vector<Vec3> points = choose_points(tracer, views, points_stream);
   std::vector<Frame> frames;
-  for (std::size_t view = 0; view < cameras.size(); ++view) {
+  for (std::size_t view = 0; view < views.cameras.size(); ++view) {
     const RandomStream stream(static_cast<std::uint64_t>(state_->options.seed), "pixels", {static_cast<std::uint64_t>(building), static_cast<std::uint64_t>(room), view});
-    Frame frame = tracer.render(cameras[view], state_->options, stream);
+    Frame frame = tracer.render(views.cameras[view], state_->options, stream);
+    frame.points = points_in_view(tracer, points, views.cameras[view], frame.side);
+    frame.fixation = views.fixation[view];
     frame.building = building;
     frame.room = room;
     frame.view = static_cast<std::int64_t>(view);
@@ -121,9 +127,9 @@ std::int64_t SceneRenderer::count_primary_hits(std::int64_t building, std::int64
   const Room furnished = state_->room(building, room);
   const RoomTracer tracer(state_->device, furnished);
   std::int64_t hits = 0;
-  const std::vector<Camera> cameras = state_->views(tracer, building, room);
+  const RoomViews views = state_->views(tracer, building, room);
   for (std::int64_t i = 0; i < repetitions; ++i) {
-    for (const Camera& camera : cameras) hits += tracer.count_hits(camera, state_->options.image_side);
+    for (const Camera& camera : views.cameras) hits += tracer.count_hits(camera, state_->options.image_side);
   }
   return hits;
 }

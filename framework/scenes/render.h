@@ -15,6 +15,7 @@ namespace affinis::scenes {
 struct SceneOptions {
   std::int64_t image_side = 64;
   std::int64_t views_per_room = 8;
+  std::int64_t views_per_point = 3;
   std::int64_t rooms_per_building = 5;
   std::int64_t seed = 0;
   std::string furniture = "auto";
@@ -51,16 +52,32 @@ struct Frame {
   std::vector<std::uint8_t> reshading;         ///< a point light at the camera on white matter
   std::vector<std::uint8_t> semantic;          ///< index into semantic_vocabulary()
   std::vector<std::uint16_t> instance;         ///< numbers within the room; 0: outside the room
+  std::vector<std::uint8_t> object;            ///< index into object_vocabulary(); kNoObject: the room itself, its windows and doors
+  /// [side, side, 2] greater and lesser principal curvature, positive where the surface bulges towards the camera:
+  /// 127 + 127 * kLeastRadius * curvature, clipped at a radius of kLeastRadius; kInvalidCurvature: no surface.
+  std::vector<std::uint8_t> principal_curvature;
   Camera camera;
   std::array<double, 6> room_box{};  ///< least x, y, z, greatest x, y, z in the room's frame, metres
   std::int64_t room_class = 0;       ///< index into scene_vocabulary()
+  /// [kPointRows, kPointColumns] points on the room's surfaces, the same rows in all of its views: x, y, z in the room's frame, pixel
+  /// column and row in this view (pixel i covers [i, i + 1); 0 when not seen), 1 when it is seen and 0 when not.
+  std::vector<float> points;
+  std::int32_t fixation = 0;  ///< row of the point in the middle of the image
+  std::int64_t rays = 0;      ///< traced for this frame; for benches
 
   static constexpr std::uint16_t kInvalidDepth = 65535;
   static constexpr std::uint8_t kInvalidNormal = 128;
+  static constexpr std::uint8_t kNoObject = 255;
+  static constexpr std::uint8_t kInvalidCurvature = 255;
+  static constexpr double kLeastRadius = 0.03;  ///< metres
+  static constexpr std::int64_t kPointRows = 64;
+  static constexpr std::int64_t kPointColumns = 6;
 };
 
 /// "background", "wall", "floor", ...; position = label.
 const std::vector<std::string>& semantic_vocabulary();
+/// "bed", "nightstand", ..., "office chair", ...: what furniture is used as; position = label.
+const std::vector<std::string>& object_vocabulary();
 /// "bathroom", "bedroom", "kitchen", "living_room", "office"; position = label.
 const std::vector<std::string>& scene_vocabulary();
 
@@ -84,7 +101,8 @@ class SceneRenderer {
   /// The furniture in use: "catalogue" or "parametric".
   const std::string& furniture() const;
 
-  /// The room's views, views_per_room of them.
+  /// The room's views, views_per_room of them. They come in groups of about views_per_point that look at one point of a surface from
+  /// different places, max(1, views_per_room / views_per_point) groups but no more than rows of Frame::points.
   std::vector<Frame> render_room(std::int64_t building, std::int64_t room) const;
   /// The vocabulary index of the room's class, without furnishing it.
   std::int64_t room_class(std::int64_t building, std::int64_t room) const;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,7 @@ struct Object {
   Semantic semantic = Semantic::kObject;
   std::uint16_t instance = 0;  ///< 0: the room itself
   std::string name;
+  std::optional<Role> role;  ///< of furniture
   /// What carries a piece of furniture.
   enum class Support { kStructure, kFloor, kWall, kCeiling, kTop } support = Support::kStructure;
   Footprint footprint;  ///< of furniture

@@ -6,6 +6,7 @@
 #include <embree3/rtcore.h>
 
 #include "framework/core/error.h"
+#include "framework/scenes/curvature.h"
 #include "framework/scenes/ray_context.h"
 
 namespace affinis::scenes {
@@ -46,15 +47,12 @@ struct RoomTracer::Incoming {
 namespace {
 
 constexpr float kOffset = 1e-3f;
+/// A frame is traced by one thread, which counts for itself.
+thread_local std::int64_t rays_traced = 0;
 /// How far what is near shades the ambient light.
 constexpr float kReach = 1.3f;
 /// Light that comes back from near surfaces that shade the ambient light.
 constexpr float kReturned = 0.15f;
-
-void basis(Vec3 n, Vec3& u, Vec3& v) {
-  u = normalized(cross(n, std::abs(n.z) < 0.8f ? Vec3{0, 0, 1} : Vec3{1, 0, 0}));
-  v = cross(n, u);
-}
 
 Vec3 reflected(Vec3 direction, Vec3 normal) { return direction - normal * (2 * dot(direction, normal)); }
 
@@ -72,6 +70,11 @@ std::uint8_t reshade(float cosine, float distance) {
 }
 
 }  // namespace
+
+void tangents(Vec3 n, Vec3& u, Vec3& v) {
+  u = normalized(cross(n, std::abs(n.z) < 0.8f ? Vec3{0, 0, 1} : Vec3{1, 0, 0}));
+  v = cross(n, u);
+}
 
 double Camera::focal_length(double side) const { return side / (2 * std::tan(fov / 2)); }
 
@@ -119,6 +122,7 @@ Hit RoomTracer::intersect(Vec3 origin, Vec3 direction, bool glass, float nearest
   RayContext context(glass ? RayKind::kColour : RayKind::kGeometry);
   RTCRayHit ray = make_ray(origin, direction, nearest, 1e3f);
   rtcIntersect1(scene_, &context.embree, &ray);
+  ++rays_traced;
   Hit hit;
   if (ray.hit.geomID == RTC_INVALID_GEOMETRY_ID) return hit;
   hit.met = true;
@@ -136,10 +140,45 @@ Hit RoomTracer::intersect(Vec3 origin, Vec3 direction, bool glass, float nearest
 
 Hit RoomTracer::trace(Vec3 origin, Vec3 direction) const { return intersect(origin, direction, false, 0); }
 
+bool RoomTracer::sees(Vec3 from, Vec3 point, float tolerance) const {
+  const Vec3 way = point - from;
+  const Hit hit = trace(from, way);
+  return hit.met && std::abs(hit.distance - 1) * length(way) < tolerance;
+}
+
+void RoomTracer::distances(std::span<const Vec3> origins, std::span<const Vec3> directions, float farthest, std::span<float> reached) const {
+  constexpr std::size_t kWidth = 8;
+  AFFINIS_ASSERT(origins.size() <= kWidth && directions.size() == origins.size() && reached.size() == origins.size());
+  alignas(32) int valid[kWidth] = {};
+  RTCRayHit8 packet;
+  for (std::size_t i = 0; i < origins.size(); ++i) {
+    valid[i] = dot(directions[i], directions[i]) > 0 ? -1 : 0;
+    rays_traced += valid[i] != 0;
+    packet.ray.org_x[i] = origins[i].x;
+    packet.ray.org_y[i] = origins[i].y;
+    packet.ray.org_z[i] = origins[i].z;
+    packet.ray.dir_x[i] = directions[i].x;
+    packet.ray.dir_y[i] = directions[i].y;
+    packet.ray.dir_z[i] = directions[i].z;
+    packet.ray.tnear[i] = 0;
+    packet.ray.tfar[i] = farthest;
+    packet.ray.time[i] = 0;
+    packet.ray.mask[i] = 0xFFFFFFFFu;
+    packet.ray.id[i] = 0;
+    packet.ray.flags[i] = 0;
+    packet.hit.geomID[i] = RTC_INVALID_GEOMETRY_ID;
+    packet.hit.instID[0][i] = RTC_INVALID_GEOMETRY_ID;
+  }
+  RayContext context(RayKind::kGeometry);
+  rtcIntersect8(valid, scene_, &context.embree, &packet);
+  for (std::size_t i = 0; i < origins.size(); ++i) reached[i] = valid[i] != 0 ? packet.ray.tfar[i] : farthest;
+}
+
 bool RoomTracer::blocked(Vec3 origin, Vec3 direction, float distance) const {
   RayContext context(RayKind::kShadow);
   RTCRay ray = make_ray(origin, direction, kOffset, distance).ray;
   rtcOccluded1(scene_, &context.embree, &ray);
+  ++rays_traced;
   return ray.tfar < 0;
 }
 
@@ -228,7 +267,7 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
     const float cosine = dot(room_.sun_direction, normal);
     if (cosine > 0) {
       Vec3 u, v;
-      basis(room_.sun_direction, u, v);
+      tangents(room_.sun_direction, u, v);
       const Vec2 r = sampler.next();
       const Vec3 to_sun = normalized(room_.sun_direction + u * (0.02f * (r.x - 0.5f)) + v * (0.02f * (r.y - 0.5f)));
       if (!blocked(point, to_sun, 1e3f)) incoming.hard += room_.sun * cosine;
@@ -240,7 +279,7 @@ RoomTracer::Incoming RoomTracer::direct(Vec3 point, Vec3 normal, Vec3 view, cons
 float RoomTracer::openness(Vec3 point, Vec3 normal, Sampler& sampler, std::int64_t samples) const {
   if (samples <= 0) return 1;
   Vec3 u, v;
-  basis(normal, u, v);
+  tangents(normal, u, v);
   float open = 0;
   for (std::int64_t s = 0; s < samples; ++s) {
     const Vec2 r = sampler.next();
@@ -387,6 +426,9 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
   frame.reshading.assign(pixels, 0);
   frame.semantic.assign(pixels, static_cast<std::uint8_t>(Semantic::kBackground));
   frame.instance.assign(pixels, 0);
+  frame.object.assign(pixels, Frame::kNoObject);
+  frame.principal_curvature.assign(2 * pixels, Frame::kInvalidCurvature);
+  const std::int64_t rays_before = rays_traced;
 
   const PixelRays rays(camera, side);
   const auto grid = static_cast<std::int64_t>(std::max(1.0, std::round(std::sqrt(static_cast<double>(options.samples_per_pixel)))));
@@ -413,6 +455,11 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
         frame.reshading[i] = reshade(-dot(hit.surface.normal, normalized(direction)), static_cast<float>(z * scale));
         frame.semantic[i] = static_cast<std::uint8_t>(hit.object->semantic);
         frame.instance[i] = hit.object->instance;
+        if (hit.object->role) frame.object[i] = static_cast<std::uint8_t>(*hit.object->role);
+        if (const auto curvatures = principal_curvatures(*this, rays.origin() + direction * hit.distance, hit.surface.normal)) {
+          frame.principal_curvature[2 * i] = quantized_curvature((*curvatures)[0]);
+          frame.principal_curvature[2 * i + 1] = quantized_curvature((*curvatures)[1]);
+        }
       } else if (const Opening* window = window_through(rays.origin(), direction)) {
         frame.semantic[i] = static_cast<std::uint8_t>(Semantic::kWindow);
         frame.instance[i] = window->instance;
@@ -433,6 +480,7 @@ Frame RoomTracer::render(const Camera& camera, const SceneOptions& options, Rand
   }
   add_soft_light(rays, hits, soft, grid * grid, picture, side);
   expose(picture, frame.rgb);
+  frame.rays = rays_traced - rays_before;
   return frame;
 }
 

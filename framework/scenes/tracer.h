@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "framework/core/random.h"
@@ -16,6 +17,9 @@ struct Hit {
   const Object* object = nullptr;
   Surface surface;  ///< normals in the room's frame, towards where the ray came from
 };
+
+/// Two unit vectors across the unit vector `n` and each other.
+void tangents(Vec3 n, Vec3& u, Vec3& v);
 
 /// Directions of a camera's pixels.
 class PixelRays {
@@ -44,7 +48,12 @@ class RoomTracer {
   const Room& room() const { return room_; }
   /// The nearest surface that is neither glass nor cut out.
   Hit trace(Vec3 origin, Vec3 direction) const;
-  /// The frame with all fields; building, room and view are the caller's.
+  /// Whether nothing stands before `point`: the first surface on the way lies within `tolerance` metres of it.
+  bool sees(Vec3 from, Vec3 point, float tolerance = 0.02f) const;
+  /// How far up to eight rays go before they meet a surface, in units of their direction's length; `farthest` when they do not.
+  /// Directions of zero length are not traced.
+  void distances(std::span<const Vec3> origins, std::span<const Vec3> directions, float farthest, std::span<float> reached) const;
+  /// The frame with the fields that one view has for itself; building, room, view, points and fixation are the caller's.
   Frame render(const Camera& camera, const SceneOptions& options, RandomStream stream) const;
   /// Primary rays only, one a pixel: how many met something.
   std::int64_t count_hits(const Camera& camera, std::int64_t side) const;

@@ -29,7 +29,7 @@ class AnnotateTest(CliTest):
         if not os.path.exists(master):
             # As many fields as the program can render, less the labels: they may be among what it renders.
             self.succeed("data", "render", "--out", master, "--rooms", 3, "--views", 110, "--image-side", 32, "--furniture", "parametric",
-                         "--set", "samples_per_pixel=1")
+                         "--set", "samples_per_pixel=1", "--set", "annotate=false")
         self.data = self.path("rooms")
         shutil.copytree(master, self.data)
         if set(LABELS) & set(self.json("data", "show", self.data)["fields"]):
