@@ -23,6 +23,7 @@ struct CommandContext {
 /// their description, so that --help is complete.
 void add_data_commands(CLI::App& app, CommandContext& context);      ///< data render|annotate|check|show
 void add_taxonomy_commands(CLI::App& app, CommandContext& context);  ///< taxonomy affinity|solve|sweep|...
+void add_group_commands(CLI::App& app);                              ///< group solve|gains
 void add_report_command(CLI::App& app, CommandContext& context);     ///< report DIR
 void add_study_commands(CLI::App& app, CommandContext& context);     ///< demo, run, status, tasks, train, transfer (need LibTorch)
 

@@ -67,6 +67,7 @@ int main(int argc, char** argv) {
   affinis::experiments::add_report_command(app, context);
   affinis::experiments::add_data_commands(app, context);
   affinis::experiments::add_taxonomy_commands(app, context);
+  affinis::experiments::add_group_commands(app);
 
   try {
     require_known_commands(app, argc, argv);
