@@ -1,8 +1,11 @@
 #include "taxonomy/local_search.h"
 
 #include <algorithm>
+#include <span>
 
 namespace affinis::taxonomy {
+
+LocalSearch::LocalSearch(const Instance& instance) : instance_(instance), masks_(instance) {}
 
 double LocalSearch::cost_of(const std::vector<char>& selected) const {
   double cost = 0;
@@ -10,12 +13,15 @@ double LocalSearch::cost_of(const std::vector<char>& selected) const {
   return cost;
 }
 
-bool LocalSearch::fits(const std::vector<char>& selected) const { return cost_of(selected) <= instance_.budget_with_slack(); }
+bool LocalSearch::fits(const std::vector<char>& selected) const {
+  return cost_of(selected) <= instance_.budget_with_slack();
+}
 
-std::vector<char> LocalSearch::greedy() const {
+std::vector<char> LocalSearch::greedy() {
   std::vector<char> selected(instance_.sources, 0);
-  for (std::size_t s = 0; s < instance_.sources; ++s) selected[s] = instance_.costs[s] <= 0;
-  double left = instance_.budget_with_slack();
+  for (std::size_t s = 0; s < instance_.sources; ++s)
+    selected[s] = instance_.costs[s] <= 0 || instance_.forced[s];
+  double left = instance_.budget_with_slack() - cost_of(selected);
   double value = value_of(selected);
   std::vector<std::size_t> added;
   std::vector<std::vector<std::size_t>> tried;
@@ -59,7 +65,7 @@ std::vector<char> LocalSearch::greedy() const {
   }
 }
 
-double LocalSearch::improve(std::vector<char>& selected) const {
+double LocalSearch::improve(std::vector<char>& selected) {
   double value = value_of(selected);
   double left = instance_.budget_with_slack() - cost_of(selected);
   const auto accept = [&](double change_of_cost) {
@@ -77,7 +83,9 @@ double LocalSearch::improve(std::vector<char>& selected) const {
       selected[in] = 1;
       bool taken = accept(instance_.costs[in]);
       for (std::size_t out = 0; !taken && out < instance_.sources; ++out) {
-        if (!selected[out] || out == in || instance_.costs[in] - instance_.costs[out] > left) continue;
+        if (!selected[out] || instance_.forced[out] || out == in ||
+            instance_.costs[in] - instance_.costs[out] > left)
+          continue;
         selected[out] = 0;
         taken = accept(instance_.costs[in] - instance_.costs[out]);
         if (!taken) selected[out] = 1;
@@ -85,6 +93,39 @@ double LocalSearch::improve(std::vector<char>& selected) const {
       if (!taken) selected[in] = 0;
       better = better || taken;
     }
+  }
+  return value;
+}
+
+double LocalSearch::perturb(std::vector<char>& selected, int rounds, RandomStream& random) {
+  double value = value_of(selected);
+  std::vector<char> trial;
+  std::vector<std::size_t> inside;
+  std::vector<std::size_t> outside;
+  for (int round = 0; round < rounds; ++round) {
+    trial = selected;
+    inside.clear();
+    outside.clear();
+    for (std::size_t s = 0; s < instance_.sources; ++s) {
+      if (!trial[s]) outside.push_back(s);
+      if (trial[s] && !instance_.forced[s] && instance_.costs[s] > 0) inside.push_back(s);
+    }
+    if (inside.empty() || outside.empty()) break;
+    random.shuffle(std::span(inside));
+    random.shuffle(std::span(outside));
+    const std::size_t exchanged =
+        std::min(inside.size(), 2 + static_cast<std::size_t>(random.below(3)));
+    for (std::size_t i = 0; i < exchanged; ++i) trial[inside[i]] = 0;
+    double left = instance_.budget_with_slack() - cost_of(trial);
+    for (std::size_t i = 0; i < std::min(exchanged, outside.size()); ++i) {
+      if (instance_.costs[outside[i]] > left) continue;
+      trial[outside[i]] = 1;
+      left -= instance_.costs[outside[i]];
+    }
+    const double found = improve(trial);
+    if (found < value) continue;
+    value = found;
+    selected = trial;
   }
   return value;
 }

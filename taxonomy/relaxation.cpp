@@ -7,208 +7,414 @@
 namespace affinis::taxonomy {
 namespace {
 
-std::size_t index(std::int32_t i) { return static_cast<std::size_t>(i); }
+constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+
+/// Beyond so many multipliers pairs are left out: the relaxation is weaker then, but still fits
+/// into memory and caches.
+constexpr std::size_t kMostMultipliers = 4'000'000;
+
+/// How much of a step's direction is the new subgradient; the rest is the direction before
+/// (Barahona and Anbil 2000, the volume method).
+constexpr double kFreshShare = 0.5;
+
+/// A set of free sources as bits, folded into 64: exact for up to 64 of them.
+std::uint64_t bit_of(std::uint32_t source) { return std::uint64_t{1} << (source % 64U); }
 
 }  // namespace
 
-Relaxation::Relaxation(const Instance& instance)
-    : instance_(instance),
-      pair_mark_(instance.pairs(), 0),
-      weight_(instance.sources, 0),
-      density_(instance.sources, 0),
-      selected_(instance.sources, 0),
-      used_by_(instance.sources, 0),
-      pair_used_(instance.pairs(), 0) {}
-
-bool Relaxation::load(const std::vector<Decision>& decisions, const std::vector<std::int32_t>& edges) {
-  decisions_ = decisions;
-  free_.clear();
-  remaining_ = instance_.budget_with_slack();
-  for (std::size_t s = 0; s < instance_.sources; ++s) {
-    if (decisions_[s] == Decision::kFree) free_.push_back(static_cast<std::int32_t>(s));
-    if (decisions_[s] == Decision::kIn) remaining_ -= instance_.costs[s];
+std::optional<Subproblem> whole_problem(const Instance& instance) {
+  Subproblem all;
+  all.remaining = instance.budget_with_slack();
+  all.unit_costs = instance.unit_costs;
+  std::vector<Decision> decisions(instance.sources, Decision::kFree);
+  for (std::size_t s = 0; s < instance.sources; ++s) {
+    all.free.push_back(static_cast<std::int32_t>(s));
+    all.costs.push_back(instance.costs[s]);
+    if (instance.forced[s] || instance.costs[s] <= 0) decisions[s] = Decision::kIn;
   }
-  if (remaining_ < 0) return false;
-
-  target_begin_.assign(1, 0);
-  edge_.clear();
-  value_.clear();
-  use_begin_.assign(1, 0);
-  use_pair_.clear();
-  pairs_.clear();
-  ++round_;
-  auto next = edges.begin();
-  for (std::size_t t = 0; t < instance_.targets(); ++t) {
-    bool settled = false;
-    for (; next != edges.end() && index(*next) < instance_.target_begin[t + 1]; ++next) {
-      if (settled) continue;
-      const std::size_t e = index(*next);
-      double cost = 0;
-      bool usable = true;
-      const std::size_t uses = use_pair_.size();
-      for (std::size_t u = instance_.use_begin[e]; u < instance_.use_begin[e + 1]; ++u) {
-        const std::size_t source = index(instance_.use_source[u]);
-        if (decisions_[source] == Decision::kOut) usable = false;
-        if (decisions_[source] != Decision::kFree) continue;
-        cost += instance_.costs[source];
-        use_pair_.push_back(instance_.use_pair[u]);
-      }
-      if (!usable || cost > remaining_) {
-        use_pair_.resize(uses);
-        continue;
-      }
-      // Edges come best first: behind one that needs nothing more, none is of use.
-      settled = use_pair_.size() == uses;
-      edge_.push_back(*next);
-      value_.push_back(instance_.value[e]);
-      use_begin_.push_back(use_pair_.size());
-      for (std::size_t u = uses; u < use_pair_.size(); ++u) {
-        std::int32_t& mark = pair_mark_[index(use_pair_[u])];
-        if (mark == round_) continue;
-        mark = round_;
-        pairs_.push_back(use_pair_[u]);
-      }
+  std::size_t pair_uses = 0;
+  for (std::size_t e = 0; e < instance.edges(); ++e) {
+    const std::size_t order = instance.use_begin[e + 1] - instance.use_begin[e];
+    pair_uses += order * (order - std::min<std::size_t>(order, 1)) / 2;
+  }
+  const bool pairs = pair_uses <= kMostMultipliers;
+  std::vector<std::uint32_t> number(pairs ? instance.sources * instance.sources : instance.sources,
+                                    kNone);
+  const auto multiplier = [&](std::size_t a, std::size_t b) {
+    std::uint32_t& found = number[pairs ? a * instance.sources + b : a];
+    if (found == kNone || found < all.multiplier_begin.back()) {
+      found = static_cast<std::uint32_t>(all.first.size());
+      all.first.push_back(static_cast<std::uint32_t>(a));
+      all.second.push_back(static_cast<std::uint32_t>(b));
     }
-    if (value_.size() == target_begin_.back()) return false;
-    target_begin_.push_back(value_.size());
+    all.use.push_back(found);
+  };
+  all.target_begin.push_back(0);
+  all.use_begin.push_back(0);
+  all.multiplier_begin.push_back(0);
+  for (std::size_t t = 0; t < instance.targets(); ++t) {
+    for (std::size_t e = instance.target_begin[t]; e < instance.target_begin[t + 1]; ++e) {
+      const auto begin =
+          instance.use_source.begin() + static_cast<std::ptrdiff_t>(instance.use_begin[e]);
+      const auto end =
+          instance.use_source.begin() + static_cast<std::ptrdiff_t>(instance.use_begin[e + 1]);
+      for (auto a = begin; a != end; ++a)
+        multiplier(static_cast<std::size_t>(*a), static_cast<std::size_t>(*a));
+      for (auto a = begin; pairs && a != end; ++a) {
+        for (auto b = a + 1; b != end; ++b)
+          multiplier(static_cast<std::size_t>(*a), static_cast<std::size_t>(*b));
+      }
+      all.value.push_back(instance.value[e]);
+      all.orders.push_back(static_cast<std::uint32_t>(end - begin));
+      all.use_begin.push_back(static_cast<std::uint32_t>(all.use.size()));
+    }
+    all.target_begin.push_back(static_cast<std::uint32_t>(all.value.size()));
+    all.multiplier_begin.push_back(static_cast<std::uint32_t>(all.first.size()));
   }
-  target_value_.resize(instance_.targets());
-  target_edge_.resize(instance_.targets());
-  return true;
+  all.multipliers.assign(all.first.size(), 0);
+  all.split.assign(all.free.size() * all.free.size(), 0);
+  return reduce(all, decisions, {});
 }
 
-void Relaxation::evaluate(const std::vector<double>& multipliers) {
-  bound_ = 0;
-  for (const std::int32_t s : free_) {
-    weight_[index(s)] = 0;
-    used_by_[index(s)] = 0;
+std::optional<Subproblem> reduce(const Subproblem& parent, const std::vector<Decision>& decisions,
+                                 const std::vector<char>& dropped) {
+  Subproblem child;
+  child.constant = parent.constant;
+  child.remaining = parent.remaining;
+  child.unit_costs = parent.unit_costs;
+  child.in = parent.in;
+  const std::size_t sources = parent.free.size();
+  for (std::size_t s = 0; s < sources; ++s) {
+    if (decisions[s] != Decision::kIn) continue;
+    child.remaining -= parent.costs[s];
+    child.in.push_back(parent.free[s]);
   }
-  for (const std::int32_t pair : pairs_) {
-    weight_[index(instance_.pair_source[index(pair)])] += multipliers[index(pair)];
-    pair_used_[index(pair)] = 0;
+  if (child.remaining < 0) return std::nullopt;
+
+  // A free source that no edge needs any more is left out: `kept` tells, and gets the new numbers
+  // afterwards.
+  std::vector<std::uint32_t> kept(sources, kNone);
+  std::vector<std::uint32_t> number(parent.first.size(), kNone);
+  child.value.reserve(parent.value.size());
+  child.orders.reserve(parent.value.size());
+  child.use_begin.reserve(parent.value.size() + 1);
+  child.use.reserve(parent.use.size());
+  child.first.reserve(parent.first.size());
+  child.second.reserve(parent.first.size());
+  child.multipliers.reserve(parent.first.size());
+  child.target_begin.push_back(0);
+  child.use_begin.push_back(0);
+  child.multiplier_begin.push_back(0);
+  struct Lighter {
+    std::uint64_t bits;
+    std::size_t edge;
+  };
+  std::vector<Lighter>
+      lighter;  // edges that a decision has taken sources from: only they can dominate anew
+  std::vector<std::uint32_t> singles;
+  for (std::size_t t = 0; t < parent.targets(); ++t) {
+    const std::size_t first_edge = child.value.size();
+    lighter.clear();
+    for (std::uint32_t e = parent.target_begin[t]; e < parent.target_begin[t + 1]; ++e) {
+      if (!dropped.empty() && dropped[e]) continue;
+      const std::uint32_t* const uses = parent.use.data() + parent.use_begin[e];
+      bool usable = true;
+      double cost = 0;
+      std::uint64_t bits = 0;
+      std::uint32_t order = 0;
+      for (std::uint32_t u = 0; u < parent.orders[e]; ++u) {
+        const std::uint32_t source = parent.first[uses[u]];
+        if (decisions[source] == Decision::kOut) usable = false;
+        if (decisions[source] != Decision::kFree) continue;
+        cost += parent.costs[source];
+        bits |= bit_of(source);
+        ++order;
+      }
+      if (!usable || cost > child.remaining) continue;
+      const bool dominated =
+          std::any_of(lighter.begin(), lighter.end(), [&](const Lighter& better) {
+            if ((better.bits & ~bits) != 0) return false;
+            if (sources <= 64) return true;
+            const auto free_sources = [&](std::size_t edge, std::vector<std::uint32_t>& list) {
+              for (std::uint32_t u = 0; u < parent.orders[edge]; ++u) {
+                const std::uint32_t source = parent.first[parent.use[parent.use_begin[edge] + u]];
+                if (decisions[source] == Decision::kFree) list.push_back(source);
+              }
+            };
+            std::vector<std::uint32_t> fewer;
+            std::vector<std::uint32_t> more;
+            free_sources(better.edge, fewer);
+            free_sources(e, more);
+            return std::includes(more.begin(), more.end(), fewer.begin(), fewer.end());
+          });
+      if (dominated) continue;
+      if (order < parent.orders[e]) lighter.push_back({bits, e});
+      for (std::uint32_t u = parent.use_begin[e]; u < parent.use_begin[e + 1]; ++u) {
+        const std::uint32_t old = parent.use[u];
+        const std::uint32_t a = parent.first[old];
+        const std::uint32_t b = parent.second[old];
+        if (decisions[a] != Decision::kFree || decisions[b] != Decision::kFree) continue;
+        if (number[old] == kNone) {
+          number[old] = static_cast<std::uint32_t>(child.first.size());
+          child.first.push_back(a);
+          child.second.push_back(b);
+          child.multipliers.push_back(parent.multipliers[old]);
+          kept[a] = kept[b] = 0;
+        }
+        child.use.push_back(number[old]);
+      }
+      child.value.push_back(parent.value[e]);
+      child.orders.push_back(order);
+      child.use_begin.push_back(static_cast<std::uint32_t>(child.use.size()));
+      // Edges come best first: behind one that needs nothing more, none is of use.
+      if (order == 0) break;
+    }
+    if (child.value.size() == first_edge) return std::nullopt;
+    if (child.orders[first_edge] == 0) {
+      child.constant += child.value[first_edge];
+      child.value.pop_back();
+      child.orders.pop_back();
+      child.use_begin.pop_back();
+      continue;
+    }
+    // A pair of which one source is in now bounds the same edges as the other source alone, more
+    // weakly: its multiplier moves there.
+    singles.assign(sources, kNone);
+    for (std::size_t m = child.multiplier_begin.back(); m < child.first.size(); ++m) {
+      if (child.first[m] == child.second[m])
+        singles[child.first[m]] = static_cast<std::uint32_t>(m);
+    }
+    for (std::uint32_t m = parent.multiplier_begin[t]; m < parent.multiplier_begin[t + 1]; ++m) {
+      const std::uint32_t a = parent.first[m];
+      const std::uint32_t b = parent.second[m];
+      if (a == b || parent.multipliers[m] <= 0) continue;
+      std::uint32_t single = kNone;
+      if (decisions[a] == Decision::kIn && decisions[b] == Decision::kFree) single = singles[b];
+      if (decisions[b] == Decision::kIn && decisions[a] == Decision::kFree) single = singles[a];
+      if (single != kNone) child.multipliers[single] += parent.multipliers[m];
+    }
+    child.target_begin.push_back(static_cast<std::uint32_t>(child.value.size()));
+    child.multiplier_begin.push_back(static_cast<std::uint32_t>(child.first.size()));
   }
-  for (std::size_t t = 0; t + 1 < target_begin_.size(); ++t) {
+
+  std::vector<std::uint32_t> old;
+  for (std::size_t s = 0; s < sources; ++s) {
+    if (kept[s] == kNone) continue;
+    kept[s] = static_cast<std::uint32_t>(child.free.size());
+    old.push_back(static_cast<std::uint32_t>(s));
+    child.free.push_back(parent.free[s]);
+    child.costs.push_back(parent.costs[s]);
+  }
+  for (std::uint32_t& source : child.first) source = kept[source];
+  for (std::uint32_t& source : child.second) source = kept[source];
+  child.split.resize(old.size() * old.size());
+  for (std::size_t a = 0; a < old.size(); ++a) {
+    for (std::size_t b = 0; b < old.size(); ++b)
+      child.split[a * old.size() + b] = parent.split[old[a] * sources + old[b]];
+  }
+  return child;
+}
+
+void Relaxation::evaluate(const Subproblem& problem) {
+  const std::size_t sources = problem.free.size();
+  bound_ = problem.constant;
+  used_.assign(problem.first.size(), 0);
+  used_by_.assign(sources, 0);
+  target_value_.resize(problem.targets());
+  const double* const multipliers = problem.multipliers.data();
+  for (std::size_t t = 0; t < problem.targets(); ++t) {
     double best = -std::numeric_limits<double>::infinity();
-    std::size_t best_at = target_begin_[t];
-    for (std::size_t e = target_begin_[t]; e < target_begin_[t + 1] && value_[e] > best; ++e) {
-      double reduced = value_[e];
-      for (std::size_t u = use_begin_[e]; u < use_begin_[e + 1]; ++u) reduced -= multipliers[index(use_pair_[u])];
+    std::uint32_t best_at = problem.target_begin[t];
+    for (std::uint32_t e = problem.target_begin[t];
+         e < problem.target_begin[t + 1] && problem.value[e] > best; ++e) {
+      double reduced = problem.value[e];
+      for (std::uint32_t u = problem.use_begin[e]; u < problem.use_begin[e + 1]; ++u)
+        reduced -= multipliers[problem.use[u]];
       if (reduced > best) {
         best = reduced;
         best_at = e;
       }
     }
     target_value_[t] = best;
-    target_edge_[t] = best_at;
     bound_ += best;
-    for (std::size_t u = use_begin_[best_at]; u < use_begin_[best_at + 1]; ++u) {
-      pair_used_[index(use_pair_[u])] = 1;
-      ++used_by_[index(instance_.pair_source[index(use_pair_[u])])];
+    const std::uint32_t begin = problem.use_begin[best_at];
+    for (std::uint32_t u = begin; u < problem.use_begin[best_at + 1]; ++u) {
+      used_[problem.use[u]] = 1;
+      if (u - begin < problem.orders[best_at]) ++used_by_[problem.first[problem.use[u]]];
     }
   }
-  select_sources();
+  weights_.assign(sources * sources, 0);
+  for (std::size_t m = 0; m < problem.first.size(); ++m)
+    weights_[problem.first[m] * sources + problem.second[m]] += multipliers[m];
+  select_sources(problem);
 }
 
-void Relaxation::select_sources() {
-  for (std::size_t s = 0; s < instance_.sources; ++s) selected_[s] = decisions_[s] == Decision::kIn;
-  price_in_ = price_out_ = 0;
-  if (instance_.unit_costs) {
-    const double cost = instance_.costs.empty() ? 1.0 : instance_.costs.front();
-    const auto slots = std::min(static_cast<std::size_t>(std::max(0.0, remaining_ / cost)), free_.size());
-    order_ = free_;
-    const auto heavier = [&](std::int32_t a, std::int32_t b) {
-      const double x = weight_[index(a)];
-      const double y = weight_[index(b)];
-      return x != y ? x > y : a < b;
-    };
-    if (slots < order_.size()) {
-      std::nth_element(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(slots), order_.end(), heavier);
-      price_in_ = weight_[index(order_[slots])] / cost;
-      double lightest = std::numeric_limits<double>::infinity();
-      for (std::size_t i = 0; i < slots; ++i) lightest = std::min(lightest, weight_[index(order_[i])]);
-      price_out_ = slots == 0 ? std::numeric_limits<double>::infinity() : lightest / cost;
+/// The best knapsack of partners for one source, its linear relaxation where costs differ; sets its
+/// row of partners_.
+double Relaxation::select_partners(const Subproblem& problem, std::size_t source) {
+  const std::size_t sources = problem.free.size();
+  double* const row = partners_.data() + source * sources;
+  std::fill(row, row + sources, 0.0);
+  const double* const split = problem.split.data() + source * sources;
+  items_.clear();
+  for (std::size_t other = 0; other < sources; ++other) {
+    if (other == source) continue;
+    const double pair =
+        source < other ? weights_[source * sources + other] : weights_[other * sources + source];
+    const double worth = 0.5 * pair + split[other];
+    if (worth > 0)
+      items_.push_back({problem.unit_costs ? worth : worth / problem.costs[other],
+                        static_cast<std::uint32_t>(other)});
+  }
+  const auto better = [](const Item& a, const Item& b) {
+    return a.rate != b.rate ? a.rate > b.rate : a.source < b.source;
+  };
+  double left = problem.remaining - problem.costs[source];
+  double sum = 0;
+  if (problem.unit_costs) {
+    const auto slots = static_cast<std::size_t>(std::max(0.0, left / problem.costs[source]));
+    if (slots < items_.size()) {
+      std::nth_element(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(slots),
+                       items_.end(), better);
+      items_.resize(slots);
     }
+    for (const Item& item : items_) {
+      row[item.source] = 1;
+      sum += item.rate;
+    }
+    return sum;
+  }
+  std::sort(items_.begin(), items_.end(), better);
+  for (const Item& item : items_) {
+    const double cost = problem.costs[item.source];
+    if (cost > problem.remaining - problem.costs[source]) continue;
+    const double share = std::min(1.0, left / cost);
+    if (share <= 0) break;
+    row[item.source] = share;
+    sum += share * item.rate * cost;
+    left -= share * cost;
+  }
+  return sum;
+}
+
+void Relaxation::select_sources(const Subproblem& problem) {
+  const std::size_t sources = problem.free.size();
+  partners_.resize(sources * sources);
+  worth_.resize(sources);
+  density_.resize(sources);
+  costs_ = problem.costs;
+  selected_.assign(sources, 0);
+  for (std::size_t s = 0; s < sources; ++s) {
+    worth_[s] = weights_[s * sources + s] + select_partners(problem, s);
+    density_[s] = worth_[s] / problem.costs[s];
+  }
+  items_.clear();
+  for (std::size_t s = 0; s < sources; ++s)
+    items_.push_back({density_[s], static_cast<std::uint32_t>(s)});
+  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+    return a.rate != b.rate ? a.rate > b.rate : a.source < b.source;
+  });
+  double left = problem.remaining;
+  price_in_ = 0;
+  price_out_ = 0;
+  if (problem.unit_costs && sources > 0) {
+    const auto slots = std::min(static_cast<std::size_t>(left / problem.costs.front()), sources);
     for (std::size_t i = 0; i < slots; ++i) {
-      bound_ += weight_[index(order_[i])];
-      selected_[index(order_[i])] = 1;
+      selected_[items_[i].source] = 1;
+      bound_ += worth_[items_[i].source];
+    }
+    if (slots < sources) {
+      price_in_ = slots == 0 ? std::numeric_limits<double>::infinity() : items_[slots - 1].rate;
+      price_out_ = items_[slots].rate;
     }
     return;
   }
-  // The knapsack's linear relaxation: best weight for its cost first, the last one in part.
-  order_ = free_;
-  // Sources without cost come first whatever they weigh.
-  for (const std::int32_t s : free_) {
-    const double cost = instance_.costs[index(s)];
-    density_[index(s)] = cost > 0 ? weight_[index(s)] / cost : std::numeric_limits<double>::infinity();
-  }
-  std::sort(order_.begin(), order_.end(), [&](std::int32_t a, std::int32_t b) {
-    const double x = density_[index(a)];
-    const double y = density_[index(b)];
-    return x != y ? x > y : a < b;
-  });
-  double left = remaining_;
-  bool full = false;
-  for (const std::int32_t s : order_) {
-    const double cost = instance_.costs[index(s)];
-    const double weight = weight_[index(s)];
-    if (cost > remaining_) continue;  // cannot be in at all
-    if (!full && cost <= left) {
-      left -= cost;
-      bound_ += weight;
-      selected_[index(s)] = 1;
-    } else if (!full) {
-      full = true;
-      bound_ += weight * (left / cost);
-      // Without a finite price nothing follows for the other sources: these two values say so to bound_with() and bound_without().
-      const bool finite = std::isfinite(density_[index(s)]);
-      price_in_ = finite ? density_[index(s)] : std::numeric_limits<double>::infinity();
-      price_out_ = finite ? density_[index(s)] : 0;
-    } else if (cost <= left) {
-      // Not part of the bound, but the selection is a better start for a solution with it.
-      left -= cost;
-      selected_[index(s)] = 1;
+  for (const Item& item : items_) {
+    const double cost = problem.costs[item.source];
+    if (cost > problem.remaining) continue;  // cannot be in at all
+    const double share = std::min(1.0, left / cost);
+    selected_[item.source] = share;
+    bound_ += share * worth_[item.source];
+    left -= share * cost;
+    if (share < 1) {
+      price_in_ = price_out_ = item.rate;
+      break;
     }
   }
 }
 
-bool Relaxation::step(std::vector<double>& multipliers, double goal, double scale) {
-  double squares = 0;
-  for (const std::int32_t pair : pairs_) {
-    const int direction = selected_[index(instance_.pair_source[index(pair)])] - pair_used_[index(pair)];
-    if (direction == 0 || (direction > 0 && multipliers[index(pair)] <= 0)) continue;
-    squares += 1;
+void Relaxation::restart() { fresh_ = true; }
+
+bool Relaxation::step(Subproblem& problem, double goal, double scale) {
+  const std::size_t sources = problem.free.size();
+  const std::size_t count = problem.first.size();
+  if (fresh_) {
+    direction_.assign(count, 0);
+    split_direction_.assign(sources * sources, 0);
   }
-  if (squares == 0) return false;
+  const double fresh_share = fresh_ ? 1.0 : kFreshShare;
+  fresh_ = false;
+  // partners_ becomes what both rows of a pair select, as far as they are selected themselves; the
+  // difference drives the split.
+  for (std::size_t a = 0; a < sources; ++a) {
+    for (std::size_t b = 0; b < sources; ++b) partners_[a * sources + b] *= selected_[a];
+  }
+  double squares = 0;
+  for (std::size_t a = 0; a < sources; ++a) {
+    for (std::size_t b = a + 1; b < sources; ++b) {
+      double& direction = split_direction_[a * sources + b];
+      direction +=
+          fresh_share * (partners_[a * sources + b] - partners_[b * sources + a] - direction);
+      squares += direction * direction;
+      weights_[a * sources + b] = 0.5 * (partners_[a * sources + b] + partners_[b * sources + a]);
+    }
+    weights_[a * sources + a] = selected_[a];
+  }
+  for (std::size_t m = 0; m < count; ++m) {
+    double& direction = direction_[m];
+    direction += fresh_share *
+                 (weights_[problem.first[m] * sources + problem.second[m]] - used_[m] - direction);
+    if (direction < 0 || problem.multipliers[m] > 0) squares += direction * direction;
+  }
+  if (squares <= 0) return false;
   const double length = scale * std::max(bound_ - goal, 0.0) / squares;
-  for (const std::int32_t pair : pairs_) {
-    const int direction = selected_[index(instance_.pair_source[index(pair)])] - pair_used_[index(pair)];
-    if (direction == 0) continue;
-    double& multiplier = multipliers[index(pair)];
-    multiplier = std::max(0.0, multiplier - length * direction);
+  for (std::size_t m = 0; m < count; ++m)
+    problem.multipliers[m] = std::max(0.0, problem.multipliers[m] - length * direction_[m]);
+  for (std::size_t a = 0; a < sources; ++a) {
+    for (std::size_t b = a + 1; b < sources; ++b) {
+      const double change = length * split_direction_[a * sources + b];
+      problem.split[a * sources + b] -= change;
+      problem.split[b * sources + a] += change;
+    }
   }
   return true;
 }
 
-double Relaxation::bound_with(std::size_t s) const {
-  if (instance_.costs[s] > remaining_) return -std::numeric_limits<double>::infinity();
-  if (selected_[s]) return bound_;
-  return bound_ - std::max(0.0, price_out_ * instance_.costs[s] - weight_[s]);
+double Relaxation::drop_with(std::size_t s) const {
+  return std::max(0.0, price_in_ * costs_[s] - worth_[s]);
 }
 
-double Relaxation::bound_without(std::size_t s) const {
-  const double price = instance_.costs[s] > 0 ? price_in_ * instance_.costs[s] : 0.0;
-  return bound_ - std::max(0.0, weight_[s] - price);
+double Relaxation::drop_without(std::size_t s) const {
+  return std::max(0.0, worth_[s] - price_out_ * costs_[s]);
 }
 
-void Relaxation::keep_edges_above(double cutoff, const std::vector<double>& multipliers, std::vector<std::int32_t>& kept) const {
-  for (std::size_t t = 0; t + 1 < target_begin_.size(); ++t) {
-    const double others = bound_ - target_value_[t];
-    for (std::size_t e = target_begin_[t]; e < target_begin_[t + 1]; ++e) {
-      double reduced = value_[e];
-      for (std::size_t u = use_begin_[e]; u < use_begin_[e + 1]; ++u) reduced -= multipliers[index(use_pair_[u])];
-      if (others + reduced > cutoff) kept.push_back(edge_[e]);
+std::size_t Relaxation::drop_edges(const Subproblem& problem, double cutoff,
+                                   std::vector<char>& dropped) const {
+  dropped.assign(problem.edges(), 0);
+  std::size_t count = 0;
+  for (std::size_t t = 0; t < problem.targets(); ++t) {
+    for (std::uint32_t e = problem.target_begin[t]; e < problem.target_begin[t + 1]; ++e) {
+      double bound = bound_ - target_value_[t] + problem.value[e];
+      const std::uint32_t begin = problem.use_begin[e];
+      for (std::uint32_t u = begin; u < problem.use_begin[e + 1]; ++u) {
+        bound -= problem.multipliers[problem.use[u]];
+        if (u - begin < problem.orders[e]) bound -= drop_with(problem.first[problem.use[u]]);
+      }
+      dropped[e] = bound <= cutoff;
+      count += dropped[e] ? 1 : 0;
     }
   }
+  return count;
 }
 
 }  // namespace affinis::taxonomy

@@ -6,10 +6,12 @@
 #include <limits>
 #include <memory>
 #include <numeric>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "framework/core/error.h"
+#include "framework/core/random.h"
 #include "taxonomy/instance.h"
 #include "taxonomy/local_search.h"
 #include "taxonomy/relaxation.h"
@@ -17,45 +19,50 @@
 namespace affinis::taxonomy {
 namespace {
 
-// Found by experiment on random geometric instances of 26 to 60 sources and on the published tables.
-constexpr int kRootIterations = 60;
-constexpr int kRootRounds = 20;
+// Found by experiment on random geometric instances of 26 to 200 sources and on the published
+// tables.
+constexpr int kRootIterations = 250;
 constexpr int kNodeIterations = 10;
-constexpr int kNodeRounds = 3;
+constexpr int kRootRounds = 12;
+constexpr int kNodeRounds = 4;
+constexpr double kRootScale = 0.8;
+constexpr double kNodeScale = 1.2;
 constexpr double kLeastScale = 0.02;
+constexpr int kRootKicks = 30;
 
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 
-/// An open node: what was decided, the edges not ruled out, and the multipliers to go on from.
+/// An open node and a bound on what it holds.
 struct Node {
-  std::vector<Decision> decisions;
-  std::shared_ptr<const std::vector<std::int32_t>> edges;
-  std::shared_ptr<const std::vector<double>> multipliers;
+  Subproblem problem;
   double bound = 0;
+  std::size_t depth = 0;
 };
 
 class Search {
  public:
   Search(const Instance& instance, double time_limit)
-      : instance_(instance), relaxation_(instance), local_(instance), start_(Clock::now()), time_limit_(time_limit) {}
+      : instance_(instance),
+        local_(instance),
+        start_(Clock::now()),
+        time_limit_(time_limit),
+        random_(0, "taxonomy solver") {}
 
-  void run(std::vector<char> first) {
-    incumbent_ = std::move(first);
-    value_ = evaluate(instance_, incumbent_).value;
-    improve(incumbent_);
-    for (std::size_t e = 0; e < instance_.edges(); ++e) largest_ = std::max(largest_, std::abs(instance_.value[e]));
-    Node root;
-    root.decisions.assign(instance_.sources, Decision::kFree);
-    std::vector<std::int32_t> edges(instance_.edges());
-    std::iota(edges.begin(), edges.end(), 0);
-    root.edges = std::make_shared<const std::vector<std::int32_t>>(std::move(edges));
-    root.multipliers = std::make_shared<const std::vector<double>>(first_multipliers());
-    root.bound = std::numeric_limits<double>::infinity();
-    open_.push_back(std::move(root));
+  void run() {
+    for (std::size_t e = 0; e < instance_.edges(); ++e)
+      largest_ = std::max(largest_, std::abs(instance_.value[e]));
+    incumbent_ = local_.greedy();
+    value_ = local_.improve(incumbent_);
+    if (std::optional<Subproblem> root = whole_problem(instance_)) {
+      start_multipliers(*root);
+      open_.push_back({std::move(*root), std::numeric_limits<double>::infinity(), 0});
+    }
     while (!open_.empty()) {
-      if (nodes_ > 0 && seconds_since(start_) > time_limit_) break;
+      if (nodes_ > 0 && out_of_time()) break;
       Node node = std::move(open_.back());
       open_.pop_back();
       if (node.bound <= cutoff()) continue;
@@ -74,14 +81,20 @@ class Search {
 
  private:
   double cutoff() const { return value_ + 1e-10 * (std::abs(value_) + largest_); }
+  bool out_of_time() const { return seconds_since(start_) > time_limit_; }
 
-  /// Multipliers that charge each source what it brings the targets beyond what the incumbent would give them without their edge: with
-  /// price m_t of a target, (v_e - m_t) / |e| at most, so that no edge of t is worth more than m_t afterwards.
-  std::vector<double> first_multipliers() const {
-    std::vector<double> multipliers(instance_.pairs(), 0.0);
+  /// Multipliers that charge each source what it brings the targets beyond what the incumbent would
+  /// give them without their edge: with price m_t of a target, (v_e - m_t) / |e| at most, so that
+  /// no edge of t is worth more than m_t afterwards.
+  void start_multipliers(Subproblem& root) {
     std::vector<char> selected = incumbent_;
+    std::vector<double> prices;
     for (std::size_t t = 0; t < instance_.targets(); ++t) {
       const std::size_t chosen = best_edge(instance_, selected, t);
+      if (instance_.use_begin[chosen] == instance_.use_begin[chosen + 1]) {
+        prices.push_back(instance_.value[chosen]);
+        continue;
+      }
       double price = instance_.value[instance_.target_begin[t + 1] - 1];
       for (std::size_t u = instance_.use_begin[chosen]; u < instance_.use_begin[chosen + 1]; ++u) {
         char& flag = selected[static_cast<std::size_t>(instance_.use_source[u])];
@@ -90,123 +103,153 @@ class Search {
         flag = 1;
         if (second < instance_.edges()) price = std::max(price, instance_.value[second]);
       }
-      for (std::size_t e = instance_.target_begin[t]; e < instance_.target_begin[t + 1]; ++e) {
-        const std::size_t uses = instance_.use_begin[e + 1] - instance_.use_begin[e];
-        for (std::size_t u = instance_.use_begin[e]; u < instance_.use_begin[e + 1]; ++u) {
-          double& multiplier = multipliers[static_cast<std::size_t>(instance_.use_pair[u])];
-          multiplier = std::max(multiplier, (instance_.value[e] - price) / static_cast<double>(uses));
+      prices.push_back(price);
+    }
+    // Settled targets are gone from the root: the others are told by their edges' values.
+    std::size_t next = 0;
+    for (std::size_t t = 0; t < root.targets(); ++t) {
+      const double best = root.value[root.target_begin[t]];
+      while (next < instance_.targets() && !(instance_.value[instance_.target_begin[next]] >= best))
+        ++next;
+      const double price = next < prices.size() ? prices[next++] : 0.0;
+      for (std::uint32_t e = root.target_begin[t]; e < root.target_begin[t + 1]; ++e) {
+        for (std::uint32_t u = 0; u < root.orders[e]; ++u) {
+          double& multiplier = root.multipliers[root.use[root.use_begin[e] + u]];
+          multiplier =
+              std::max(multiplier, (root.value[e] - price) / static_cast<double>(root.orders[e]));
         }
       }
-    }
-    return multipliers;
-  }
-
-  void improve(const std::vector<char>& selected) {
-    std::vector<char> better = selected;
-    const double value = local_.improve(better);
-    if (value > cutoff() || (nodes_ == 0 && value > value_)) {
-      value_ = value;
-      incumbent_ = std::move(better);
     }
   }
 
   void try_selection(const std::vector<char>& selected) {
-    if (!local_.fits(selected)) return;
-    const Evaluation found = evaluate(instance_, selected);
-    if (!found.feasible || found.value <= cutoff()) return;
-    value_ = found.value;
+    const double found = local_.value_of(selected);
+    if (found <= cutoff() || !local_.fits(selected)) return;
+    value_ = found;
     incumbent_ = selected;
-    improve(selected);
+    value_ = local_.improve(incumbent_);
+  }
+
+  /// The sources that a relaxation selects, with those decided in, rounded down to what the budget
+  /// allows.
+  void try_relaxed(const Subproblem& problem) {
+    trial_.assign(instance_.sources, 0);
+    for (const std::int32_t s : problem.in) trial_[static_cast<std::size_t>(s)] = 1;
+    for (std::size_t s = 0; s < problem.free.size(); ++s) {
+      if (relaxation_.selected()[s] >= 1) trial_[static_cast<std::size_t>(problem.free[s])] = 1;
+    }
+    try_selection(trial_);
+  }
+
+  void kick(int rounds) {
+    std::vector<char> trial = incumbent_;
+    const double found = local_.perturb(trial, rounds, random_);
+    if (found <= cutoff()) return;
+    value_ = found;
+    incumbent_ = std::move(trial);
+  }
+
+  /// Lowers the bound by subgradient steps; false when the node cannot beat the incumbent. Leaves
+  /// the best multipliers and their evaluation.
+  bool lower(Subproblem& problem, int iterations, double& best, bool root) {
+    best_multipliers_ = problem.multipliers;
+    best_split_ = problem.split;
+    best = std::numeric_limits<double>::infinity();
+    share_.assign(problem.free.size(), 0);
+    relaxation_.restart();
+    double scale = root ? kRootScale : kNodeScale;
+    int stale = 0;
+    for (int i = 0; i < iterations; ++i) {
+      relaxation_.evaluate(problem);
+      const double found = relaxation_.bound();
+      stale = found < best - 1e-3 * std::abs(best - value_) ? 0 : stale + 1;
+      if (found < best) {
+        best = found;
+        best_multipliers_ = problem.multipliers;
+        best_split_ = problem.split;
+      }
+      if (best <= cutoff()) return false;
+      if (root || i == 0) try_relaxed(problem);
+      for (std::size_t s = 0; s < problem.free.size(); ++s) share_[s] += relaxation_.selected()[s];
+      ++total_;
+      if (stale >= (root ? 8 : 3)) {
+        scale *= 0.5;
+        stale = 0;
+        if (scale < kLeastScale) break;
+        if (root) {
+          problem.multipliers = best_multipliers_;
+          problem.split = best_split_;
+          relaxation_.evaluate(problem);
+          relaxation_.restart();
+        }
+      }
+      if (root && i % 16 == 15 && out_of_time()) break;
+      if (!relaxation_.step(problem, value_, scale)) break;
+    }
+    problem.multipliers = best_multipliers_;
+    problem.split = best_split_;
+    relaxation_.evaluate(problem);
+    return relaxation_.bound() > cutoff();
   }
 
   void process(Node node) {
     const bool root = nodes_ == 1;
-    std::vector<double> multipliers = *node.multipliers;
-    std::vector<double> best_multipliers = multipliers;
-    std::vector<std::int32_t> edges = *node.edges;
-    frequency_.assign(instance_.sources, 0);
-    double best = std::numeric_limits<double>::infinity();
-    double total = 0;
-    double scale = 1.5;
-    int stale = 0;
-    for (int round = 0; round < (root ? kRootRounds : kNodeRounds); ++round) {
-      if (!relaxation_.load(node.decisions, edges)) return;
-      const double before = best;
-      if (scale <= kLeastScale) scale = 1.5;
-      best = std::numeric_limits<double>::infinity();
-      for (int i = 0; i < (root ? kRootIterations : kNodeIterations); ++i) {
-        relaxation_.evaluate(multipliers);
-        const double found = relaxation_.bound();
-        stale = found < best - 1e-4 * std::abs(best - value_) ? 0 : stale + 1;
-        if (found < best) {
-          best = found;
-          best_multipliers = multipliers;
-        }
-        if (best <= cutoff()) return;
-        if (root || i % 8 == 0) try_selection(relaxation_.selected());
-        for (const std::int32_t s : relaxation_.free_sources()) {
-          frequency_[static_cast<std::size_t>(s)] += relaxation_.selected()[static_cast<std::size_t>(s)] ? 1.0 : 0.0;
-        }
-        total += 1;
-        if (stale >= (root ? 15 : 6)) {
-          scale = std::max(scale * 0.6, kLeastScale);
-          stale = 0;
-        }
-        if (!relaxation_.step(multipliers, value_, scale)) break;
+    Subproblem problem = std::move(node.problem);
+    double best = 0;
+    for (int round = 0;; ++round) {
+      if (problem.free.empty() || problem.targets() == 0) {
+        trial_.assign(instance_.sources, 0);
+        for (const std::int32_t s : problem.in) trial_[static_cast<std::size_t>(s)] = 1;
+        try_selection(trial_);
+        return;
       }
-      multipliers = best_multipliers;
-      relaxation_.evaluate(multipliers);
-      if (relaxation_.bound() <= cutoff()) return;
-      std::size_t fixed = 0;
-      for (const std::int32_t s : relaxation_.free_sources()) {
-        const auto i = static_cast<std::size_t>(s);
-        const bool out = relaxation_.bound_with(i) <= cutoff();
-        const bool in = relaxation_.bound_without(i) <= cutoff();
-        if (in && out) return;
-        if (in || out) {
-          node.decisions[i] = in ? Decision::kIn : Decision::kOut;
-          ++fixed;
-        }
-      }
-      std::vector<std::int32_t> kept;
-      relaxation_.keep_edges_above(cutoff(), multipliers, kept);
-      const bool fewer = kept.size() * 20 < edges.size() * 19;
-      edges = std::move(kept);
+      total_ = 0;
+      if (!lower(problem, root && round == 0 ? kRootIterations : kNodeIterations, best, root))
+        return;
       if (root) root_bound_ = std::min(root_bound_, best);
-      const bool lower = root && (std::isinf(before) || best < before - 1e-3 * (before - value_));
-      if (fixed == 0 && !fewer && !lower) break;
-    }
-    if (!relaxation_.load(node.decisions, edges)) return;
-    const std::vector<std::int32_t> free = relaxation_.free_sources();
-    if (free.empty()) {
-      std::vector<char> selected(instance_.sources);
-      for (std::size_t s = 0; s < instance_.sources; ++s) selected[s] = node.decisions[s] == Decision::kIn;
-      try_selection(selected);
-      return;
-    }
-    relaxation_.evaluate(multipliers);
-    std::size_t branch = static_cast<std::size_t>(free.front());
-    double best_score = -1;
-    for (const std::int32_t each : free) {
-      const auto s = static_cast<std::size_t>(each);
-      const double share = frequency_[s] / total;
-      // A source that the relaxation cannot make up its mind about, and that many targets want.
-      const double score = (0.5 - std::abs(share - 0.5)) * (1 + relaxation_.uses(s));
-      if (score > best_score) {
-        best_score = score;
-        branch = s;
+      if (root && round == 0) kick(kRootKicks);
+      if (!root && (nodes_ & (nodes_ - 1)) == 0) kick(kRootKicks);
+      decisions_.assign(problem.free.size(), Decision::kFree);
+      std::size_t fixed = 0;
+      for (std::size_t s = 0; s < problem.free.size(); ++s) {
+        const bool out = relaxation_.bound() - relaxation_.drop_with(s) <= cutoff();
+        const bool in = relaxation_.bound() - relaxation_.drop_without(s) <= cutoff();
+        if (in && out) return;
+        if (!in && !out) continue;
+        decisions_[s] = in ? Decision::kIn : Decision::kOut;
+        ++fixed;
       }
+      const std::size_t dropped = relaxation_.drop_edges(problem, cutoff(), dropped_);
+      const bool worth_another = fixed > 0 || dropped * 8 > problem.edges();
+      if (!worth_another || round + 1 >= (root ? kRootRounds : kNodeRounds) ||
+          (root && out_of_time()))
+        break;
+      std::optional<Subproblem> reduced = reduce(problem, decisions_, dropped_);
+      if (!reduced) return;
+      problem = std::move(*reduced);
     }
-    const auto shared_edges = std::make_shared<const std::vector<std::int32_t>>(std::move(edges));
-    const auto shared_multipliers = std::make_shared<const std::vector<double>>(std::move(multipliers));
-    const double with = std::min(best, relaxation_.bound_with(branch));
-    const double without = std::min(best, relaxation_.bound_without(branch));
-    Node out{node.decisions, shared_edges, shared_multipliers, without};
-    Node in{std::move(node.decisions), shared_edges, shared_multipliers, with};
-    out.decisions[branch] = Decision::kOut;
-    in.decisions[branch] = Decision::kIn;
-    open_.push_back(std::move(out));
-    open_.push_back(std::move(in));
+    const std::size_t branch = choose(problem);
+    decisions_[branch] = Decision::kOut;
+    std::optional<Subproblem> without = reduce(problem, decisions_, dropped_);
+    decisions_[branch] = Decision::kIn;
+    std::optional<Subproblem> with = reduce(problem, decisions_, dropped_);
+    if (without) open_.push_back({std::move(*without), std::min(best, node.bound), node.depth + 1});
+    if (with) open_.push_back({std::move(*with), std::min(best, node.bound), node.depth + 1});
+  }
+
+  /// A free source that the relaxation cannot make up its mind about, and that many targets want.
+  std::size_t choose(const Subproblem& problem) const {
+    std::size_t branch = 0;
+    double best_score = -1;
+    for (std::size_t s = 0; s < problem.free.size(); ++s) {
+      if (decisions_[s] != Decision::kFree) continue;
+      const double share = share_[s] / total_;
+      const double score = (0.5 - std::abs(share - 0.5)) * (1 + relaxation_.uses(s));
+      if (score <= best_score) continue;
+      best_score = score;
+      branch = s;
+    }
+    return branch;
   }
 
   const Instance& instance_;
@@ -214,9 +257,16 @@ class Search {
   LocalSearch local_;
   Clock::time_point start_;
   double time_limit_;
+  RandomStream random_;
   std::vector<Node> open_;
   std::vector<char> incumbent_;
-  std::vector<double> frequency_;
+  std::vector<char> trial_;
+  std::vector<double> share_;
+  std::vector<double> best_multipliers_;
+  std::vector<double> best_split_;
+  std::vector<Decision> decisions_;
+  std::vector<char> dropped_;
+  double total_ = 0;
   double value_ = 0;
   double largest_ = 0;
   double bound_ = 0;
@@ -224,7 +274,8 @@ class Search {
   std::int64_t nodes_ = 0;
 };
 
-/// Twice what all targets together can lose by being served worst instead of best: no gain elsewhere makes up for an unserved target.
+/// Twice what all targets together can lose by being served worst instead of best: no gain
+/// elsewhere makes up for an unserved target.
 double stand_in_penalty(const Problem& problem) {
   std::vector<double> lowest(problem.targets.size(), std::numeric_limits<double>::infinity());
   std::vector<double> highest(problem.targets.size(), -std::numeric_limits<double>::infinity());
@@ -247,15 +298,17 @@ struct Outcome {
 
 Outcome search(const Problem& problem, const Instance& instance, double time_limit) {
   Search search(instance, time_limit);
-  search.run(LocalSearch(instance).greedy());
+  search.run();
   Outcome outcome{search.incumbent(), {}, search.bound(), search.proven(), search.nodes()};
   for (std::size_t t = 0; t < instance.targets(); ++t) {
-    if (instance.origin[best_edge(instance, outcome.selected, t)] == problem.edges.size()) outcome.unserved.push_back(t);
+    if (instance.origin[best_edge(instance, outcome.selected, t)] == problem.edges.size())
+      outcome.unserved.push_back(t);
   }
   return outcome;
 }
 
-/// The least budget that serves every target, nearly: a budget that is enough, found by bisection within a few seconds.
+/// The least budget that serves every target, nearly: a budget that is enough, found by bisection
+/// within a few seconds.
 double enough_budget(Problem problem) {
   const Clock::time_point start = Clock::now();
   for (Edge& edge : problem.edges) edge.value = 0;
@@ -267,7 +320,8 @@ double enough_budget(Problem problem) {
     const Outcome outcome = search(problem, instance, 1.0);
     if (outcome.unserved.empty()) {
       double cost = 0;
-      for (std::size_t s = 0; s < instance.sources; ++s) cost += outcome.selected[s] ? problem.costs[s] : 0;
+      for (std::size_t s = 0; s < instance.sources; ++s)
+        cost += outcome.selected[s] ? problem.costs[s] : 0;
       enough = std::min(enough, std::max(cost, too_little));
     } else {
       too_little = problem.budget;
@@ -278,29 +332,40 @@ double enough_budget(Problem problem) {
 
 [[noreturn]] void fail_infeasible(const Problem& problem, const Outcome& outcome) {
   const std::string& target = problem.targets[outcome.unserved.front()];
-  const std::string others = outcome.unserved.size() == 1 ? "" : fmt::format(" and {} other target(s)", outcome.unserved.size() - 1);
+  const std::string others =
+      outcome.unserved.size() == 1
+          ? ""
+          : fmt::format(" and {} other target(s)", outcome.unserved.size() - 1);
   AFFINIS_CHECK(outcome.proven, ErrorCode::kData,
-                "no taxonomy that serves every target was found within the time limit; '{}'{} went unserved; raise the limit or the budget",
+                "no taxonomy that serves every target was found within the time limit; '{}'{} went "
+                "unserved; raise the limit or the budget",
                 target, others);
   fail(ErrorCode::kData,
-       "no choice of sources within a budget of {:g} serves every target: '{}'{} goes unserved; a budget of {:.6g} is enough, or make the "
+       "no choice of sources within a budget of {:g} serves every target: '{}'{} goes unserved; a "
+       "budget of {:.6g} is enough, or make the "
        "target source-only",
        problem.budget, target, others, std::ceil(enough_budget(problem) * 1e6 - 1e-3) / 1e6);
 }
 
-/// Leaves out sources that no choice uses, and those that only break a tie: dearest first, then last by name.
-void drop_idle_sources(const Problem& problem, const Instance& instance, std::vector<char>& selected) {
+/// Leaves out sources that no choice uses, and those that only break a tie: dearest first, then
+/// last by name.
+void drop_idle_sources(const Problem& problem, const Instance& instance,
+                       std::vector<char>& selected) {
   const auto keep_used = [&] {
     std::vector<char> used(instance.sources, 0);
     for (std::size_t t = 0; t < instance.targets(); ++t) {
-      for (const std::size_t s : problem.edges[instance.origin[best_edge(instance, selected, t)]].sources) used[s] = 1;
+      for (const std::size_t s :
+           problem.edges[instance.origin[best_edge(instance, selected, t)]].sources)
+        used[s] = 1;
     }
     selected = used;
   };
   keep_used();
   std::vector<std::size_t> order(instance.sources);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.rbegin(), order.rend(), [&](std::size_t a, std::size_t b) { return instance.costs[a] < instance.costs[b]; });
+  std::stable_sort(order.rbegin(), order.rend(), [&](std::size_t a, std::size_t b) {
+    return instance.costs[a] < instance.costs[b];
+  });
   const double value = evaluate(instance, selected).value;
   for (const std::size_t s : order) {
     if (!selected[s]) continue;
@@ -318,8 +383,12 @@ double mean_of(const Problem& problem, const Solution& solution, double Edge::*m
 
 }  // namespace
 
-double Solution::mean_gain(const Problem& problem) const { return mean_of(problem, *this, &Edge::gain); }
-double Solution::mean_quality(const Problem& problem) const { return mean_of(problem, *this, &Edge::quality); }
+double Solution::mean_gain(const Problem& problem) const {
+  return mean_of(problem, *this, &Edge::gain);
+}
+double Solution::mean_quality(const Problem& problem) const {
+  return mean_of(problem, *this, &Edge::quality);
+}
 
 double Solution::cost(const Problem& problem) const {
   double cost = 0;
