@@ -13,8 +13,7 @@ namespace {
 /// Odds that the row network wins against the column network, from win rates kept away from 0 and 1.
 std::vector<double> odds_matrix(const Tournament& tournament, const AhpOptions& options) {
   const std::size_t count = tournament.networks.size();
-  const double images = static_cast<double>(tournament.images);
-  const auto smoothed = [&](double wins) {
+  const auto smoothed = [&](double wins, double images) {
     if (options.smoothing == Smoothing::kLaplace) return (wins * images + 1.0) / (images + 2.0);
     return std::clamp(wins, options.clip, 1.0 - options.clip);
   };
@@ -26,7 +25,8 @@ std::vector<double> odds_matrix(const Tournament& tournament, const AhpOptions& 
       AFFINIS_CHECK(!std::isnan(wins), ErrorCode::kData,
                     "target {}: the networks '{}' and '{}' share no test image, so they cannot be compared; evaluate both on the same images",
                     tournament.target, tournament.networks[i], tournament.networks[j]);
-      odds[i * count + j] = smoothed(wins) / smoothed(tournament.win(j, i));
+      const double images = static_cast<double>(tournament.shared_images(i, j));
+      odds[i * count + j] = smoothed(wins, images) / smoothed(tournament.win(j, i), images);
     }
   }
   return odds;
@@ -34,7 +34,7 @@ std::vector<double> odds_matrix(const Tournament& tournament, const AhpOptions& 
 
 AhpResult geometric_means(const std::vector<double>& odds, std::size_t count) {
   AhpResult result;
-  result.eigenvalue = result.residual = std::numeric_limits<double>::quiet_NaN();
+  result.eigenvalue = result.residual = result.eigenvalue_low = result.eigenvalue_high = std::numeric_limits<double>::quiet_NaN();
   for (std::size_t i = 0; i < count; ++i) {
     double sum = 0;
     for (std::size_t j = 0; j < count; ++j) sum += std::log(odds[i * count + j]);
@@ -69,6 +69,12 @@ AhpResult ahp_affinity(const Tournament& tournament, const AhpOptions& options) 
     double worst = 0;
     for (std::size_t i = 0; i < count; ++i) worst = std::max(worst, std::abs(product[i] - eigenvalue * weights[i]));
     result.eigenvalue = eigenvalue;
+    result.eigenvalue_low = std::numeric_limits<double>::infinity();
+    result.eigenvalue_high = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      result.eigenvalue_low = std::min(result.eigenvalue_low, product[i] / weights[i]);
+      result.eigenvalue_high = std::max(result.eigenvalue_high, product[i] / weights[i]);
+    }
     result.residual = worst / (eigenvalue * *std::max_element(weights.begin(), weights.end()));
     if (result.residual <= options.tolerance) break;
     // In a cyclic tournament the other eigenvalues are as large as the principal one but complex; half of it added to all makes them smaller.

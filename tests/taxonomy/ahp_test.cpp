@@ -98,6 +98,27 @@ TEST(Ahp, RandomTournamentsConvergeToAPositiveEigenvector) {
   }
 }
 
+TEST(Ahp, TheIntervalHoldsTheEigenvalue) {
+  AhpOptions loose;
+  loose.tolerance = 0.5;
+  const AhpResult rough = ahp_affinity(golden_tournament(), loose);
+  EXPECT_LT(rough.eigenvalue_low, 6.33640140692324766 + 1e-12);
+  EXPECT_GT(rough.eigenvalue_high, 6.33640140692324766 - 1e-12);
+  EXPECT_GT(rough.eigenvalue_high - rough.eigenvalue_low, 1e-3);
+  const AhpResult exact = ahp_affinity(golden_tournament());
+  EXPECT_LT(exact.eigenvalue_high - exact.eigenvalue_low, 1e-10);
+}
+
+TEST(Ahp, LaplaceSmoothingUsesTheImagesThatTwoShare) {
+  Tournament few = golden_tournament();
+  few.shared.assign(16, 1000);
+  AhpOptions options;
+  options.smoothing = Smoothing::kLaplace;
+  EXPECT_EQ(ahp_affinity(few, options).affinity, ahp_affinity(golden_tournament(), options).affinity);
+  few.shared[3] = few.shared[12] = 8;  // a and d met on 8 images only: their 8 : 0 says less
+  EXPECT_LT(ahp_affinity(few, options).affinity[0], ahp_affinity(golden_tournament(), options).affinity[0]);
+}
+
 TEST(Ahp, RenamingNetworksPermutesAffinities) {
   RandomStream random(8, "ahp test");
   const std::size_t count = 9;

@@ -77,6 +77,32 @@ TEST(Tournament, AgreesWithTheDefinitionAcrossTileBorders) {
   }
 }
 
+TEST(Tournament, SharedImagesAreCounted) {
+  const LossTable table = random_losses(9, 21, 1300, 0.2, true);
+  const Tournament tournament = make_tournament(table);
+  for (std::size_t i = 0; i < 21; ++i) {
+    for (std::size_t j = 0; j < 21; ++j) {
+      std::int64_t shared = 0;
+      for (std::size_t image = 0; image < 1300; ++image) shared += !std::isnan(table.loss(i, image)) && !std::isnan(table.loss(j, image));
+      ASSERT_EQ(tournament.shared_images(i, j), shared);
+    }
+  }
+  EXPECT_EQ((Tournament{"t", {"a", "b"}, {.5, 1, 0, .5}, 7}.shared_images(0, 1)), 7);
+}
+
+TEST(Tournament, DivergedNetworksTieAndWholeTilesMayBeMissing) {
+  LossTable table = random_losses(10, 4, 1200, 0, false);
+  for (std::size_t image = 0; image < 1200; ++image) {
+    table.losses[0 * 1200 + image] = table.losses[1 * 1200 + image] = kDiverged;
+    if (image < 600) table.losses[2 * 1200 + image] = kMissing;
+  }
+  const Tournament tournament = make_tournament(table);
+  EXPECT_EQ(tournament.win(0, 1), 0.5);
+  EXPECT_EQ(tournament.win(2, 0), 1.0);
+  EXPECT_EQ(tournament.shared_images(2, 3), 600);
+  EXPECT_DOUBLE_EQ(tournament.win(2, 3), plain_win_rate(table, 2, 3));
+}
+
 TEST(Tournament, OrderOfImagesDoesNotMatter) {
   LossTable table = random_losses(4, 6, 500, 0.05, true);
   const Tournament before = make_tournament(table);
