@@ -21,9 +21,9 @@ namespace {
 
 // Found by experiment on random geometric instances of 26 to 200 sources and on the published
 // tables.
-constexpr int kRootIterations = 250;
+constexpr int kRootIterations = 40;
 constexpr int kNodeIterations = 10;
-constexpr int kRootRounds = 12;
+constexpr int kRootRounds = 24;
 constexpr int kNodeRounds = 4;
 constexpr double kRootScale = 0.8;
 constexpr double kNodeScale = 1.2;
@@ -195,7 +195,7 @@ class Search {
   void process(Node node) {
     const bool root = nodes_ == 1;
     Subproblem problem = std::move(node.problem);
-    double best = 0;
+    double best = std::numeric_limits<double>::infinity();
     for (int round = 0;; ++round) {
       if (problem.free.empty() || problem.targets() == 0) {
         trial_.assign(instance_.sources, 0);
@@ -204,10 +204,11 @@ class Search {
         return;
       }
       total_ = 0;
-      if (!lower(problem, root && round == 0 ? kRootIterations : kNodeIterations, best, root))
+      const double before = best;
+      if (!lower(problem, root ? kRootIterations : kNodeIterations, best, root))
         return;
       if (root) root_bound_ = std::min(root_bound_, best);
-      if (root && round == 0) kick(kRootKicks);
+      if (root && round == 2) kick(kRootKicks);
       if (!root && (nodes_ & (nodes_ - 1)) == 0) kick(kRootKicks);
       decisions_.assign(problem.free.size(), Decision::kFree);
       std::size_t fixed = 0;
@@ -220,7 +221,8 @@ class Search {
         ++fixed;
       }
       const std::size_t dropped = relaxation_.drop_edges(problem, cutoff(), dropped_);
-      const bool worth_another = fixed > 0 || dropped * 8 > problem.edges();
+      const bool lower_bound = root && (round == 0 || best < before - 0.02 * (before - value_));
+      const bool worth_another = fixed > 0 || dropped * 8 > problem.edges() || lower_bound;
       if (!worth_another || round + 1 >= (root ? kRootRounds : kNodeRounds) ||
           (root && out_of_time()))
         break;
