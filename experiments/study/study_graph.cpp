@@ -60,7 +60,8 @@ StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskReg
       if (able) (as_source ? sources_ : targets_).push_back(name);
     }
   }
-  AFFINIS_CHECK(!sources_.empty() && !targets_.empty(), ErrorCode::kConfig,
+  const bool transfers = options_.search.max_order > 0;
+  AFFINIS_CHECK(!transfers || (!sources_.empty() && !targets_.empty()), ErrorCode::kConfig,
                 "[tasks] leaves {} sources and {} targets; a study needs at least one of each", sources_.size(), targets_.size());
   std::set_union(sources_.begin(), sources_.end(), targets_.begin(), targets_.end(), std::back_inserter(tasks_));
   for (const std::string& override : chosen.overrides) {

@@ -27,7 +27,7 @@ struct CheckArguments {
 
 void check_task(const CheckArguments& arguments, CommandContext& context) {
   const auto type = load_tasks(arguments.plugins)->get(arguments.task);
-  const TaskExamples examples = make_task_examples(*type, arguments.data, arguments.samples, context.logger);
+  const TaskExamples examples = make_task_examples(*type, ExampleRooms(arguments.data, context.logger), arguments.samples);
   task::CheckOptions options;
   options.width = arguments.width;
   const std::vector<task::CheckResult> results = task::check_task(*examples.task, examples.groups, options);

@@ -65,6 +65,7 @@ void add_task_commands(CLI::App& app, CommandContext& context) {
   list->callback([=] { list_tasks(*load_tasks(*plugins), *json); });
 
   add_show_task_command(*tasks, context);
+  add_task_sheet_command(*tasks, context);
   add_new_task_command(*tasks);
   add_check_task_command(*tasks, context);
 }

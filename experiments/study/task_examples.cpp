@@ -6,10 +6,8 @@
 
 #include "experiments/data_set/render_data_set.h"
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "framework/core/random.h"
 #include "framework/data/annotation.h"
-#include "framework/data/data_set.h"
 #include "framework/train/partners.h"
 
 namespace affinis::experiments {
@@ -47,9 +45,17 @@ data::Sample read_sample(const data::Store& store, std::int64_t position, const 
 
 }  // namespace
 
-TaskExamples make_task_examples(const task::TaskType& type, const std::string& folder, std::int64_t count, Logger& logger) {
-  const TemporaryFolder rooms;
-  const data::DataSet data(folder.empty() ? render_rooms(rooms.path(), logger) : std::filesystem::path(folder));
+ExampleRooms::ExampleRooms(const std::string& folder, Logger& logger) {
+  if (folder.empty()) {
+    rendered_.emplace();
+    data_.emplace(render_rooms(rendered_->path(), logger));
+  } else {
+    data_.emplace(folder);
+  }
+}
+
+TaskExamples make_task_examples(const task::TaskType& type, const ExampleRooms& rooms, std::int64_t count) {
+  const data::DataSet& data = rooms.data();
   const data::Store& store = data.split(data::kTrainSplit);
   TaskExamples examples;
   task::TaskContext context;

@@ -2,10 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "framework/core/files.h"
 #include "framework/core/log.h"
+#include "framework/data/data_set.h"
 #include "framework/task/check.h"
 #include "framework/task/task.h"
 
@@ -17,9 +20,21 @@ struct TaskExamples {
   std::vector<task::SampleGroup> groups;
 };
 
-/// Anchors spread evenly over the train split of the data set in `folder`, with the partners that the task asks for. When `folder` is
-/// empty a few rooms are rendered first and removed again. Throws Error(kData) when the data lack a field or partners, Error(kUsage) for a
-/// folder that is no data set.
-TaskExamples make_task_examples(const task::TaskType& type, const std::string& folder, std::int64_t count, Logger& logger);
+/// The data set that examples come from: the one in a folder or, when none is named, a few rooms that are rendered on the spot and
+/// removed again.
+class ExampleRooms {
+ public:
+  /// Throws Error(kUsage) for a folder that is no data set.
+  ExampleRooms(const std::string& folder, Logger& logger);
+  const data::DataSet& data() const { return *data_; }
+
+ private:
+  std::optional<TemporaryFolder> rendered_;
+  std::optional<data::DataSet> data_;
+};
+
+/// Anchors spread evenly over the train split, with the partners that the task asks for. Throws Error(kData) when the data lack a field
+/// or partners.
+TaskExamples make_task_examples(const task::TaskType& type, const ExampleRooms& rooms, std::int64_t count);
 
 }  // namespace affinis::experiments

@@ -102,7 +102,7 @@ void show_task(const ShowArguments& arguments, CommandContext& context) {
   const auto type = load_tasks(arguments.plugins)->get(arguments.task);
   if (!arguments.picture.empty()) {
     constexpr std::int64_t kExamples = 4;
-    const TaskExamples examples = make_task_examples(*type, arguments.data, kExamples, context.logger);
+    const TaskExamples examples = make_task_examples(*type, ExampleRooms(arguments.data, context.logger), kExamples);
     data::write_png(arguments.picture, example_picture(examples));
   }
   if (arguments.json) {

@@ -112,6 +112,7 @@ void add_train_command(CLI::App& app, CommandContext& context) {
   command->callback([arguments, task, &context] {
     StudyOptions options = study_options(*arguments);
     options.tasks.names = {*task};
+    options.search.max_order = 0;
     const auto registry = load_tasks(options.tasks.plugins);
     StudyGraph study(options, registry);
     study.add_network(study.tasks().front());

@@ -61,15 +61,14 @@ struct Partners::State {
     return result;
   }
 
-  /// A view that matches, or one that does not; nothing when the anchor has none of the kind that the coin asks for.
+  /// A view that matches, or one that does not; nothing when the anchor has no match at all: an anchor that could only ever be told
+  /// apart would make one answer likelier than the other.
   std::vector<std::int64_t> match_or_not(const View& anchor, RandomStream& stream) const {
+    std::vector<std::int64_t> matching = candidates(task::Partners::kFixated, anchor);
+    if (matching.empty()) return {};
     const bool match = stream.uniform() < 0.5;
     const bool elsewhere = stream.uniform() < 0.5;
-    if (match) {
-      std::vector<std::int64_t> matching = candidates(task::Partners::kFixated, anchor);
-      if (!matching.empty()) return {matching[stream.below(matching.size())]};
-      return {};
-    }
+    if (match) return {matching[stream.below(matching.size())]};
     std::vector<std::int64_t> others;
     for (const std::size_t each : scenes[anchor.scene]) {
       if (views[each].fixation != anchor.fixation) others.push_back(views[each].position);
@@ -85,7 +84,13 @@ struct Partners::State {
   }
 
   bool has_partners(const Rule& rule, const View& anchor) const {
-    if (rule.partners == task::Partners::kMatchOrNot) return !candidates(task::Partners::kFixated, anchor).empty();
+    if (rule.partners == task::Partners::kMatchOrNot) {
+      const auto& scene = scenes[anchor.scene];
+      const bool another = scenes.size() > 1 || std::any_of(scene.begin(), scene.end(), [&](std::size_t each) {
+                             return views[each].fixation != anchor.fixation;
+                           });
+      return another && !candidates(task::Partners::kFixated, anchor).empty();
+    }
     return static_cast<std::int64_t>(candidates(rule.partners, anchor).size()) >= rule.count - 1;
   }
 };
@@ -113,6 +118,8 @@ Partners::Partners(const data::Store& store, const std::vector<std::int64_t>& po
     positions.resize(static_cast<std::size_t>(store.size()));
     std::iota(positions.begin(), positions.end(), 0);
   }
+  std::sort(positions.begin(), positions.end());
+  positions.erase(std::unique(positions.begin(), positions.end()), positions.end());
   std::map<std::pair<std::string, std::string>, std::size_t> scene_numbers;
   for (const std::int64_t position : positions) {
     const data::SampleKey& key = store.key(position);
@@ -149,7 +156,9 @@ Partners::~Partners() = default;
 
 std::vector<std::int64_t> Partners::draw(std::size_t task, std::int64_t anchor, RandomStream& stream) const {
   const State::Rule& rule = state_->rules.at(task);
-  const State::View& view = state_->views[state_->view_at.at(anchor)];
+  const auto known = state_->view_at.find(anchor);
+  AFFINIS_CHECK(known != state_->view_at.end(), ErrorCode::kInternal, "sample {} is not in the pool that partners are drawn from", anchor);
+  const State::View& view = state_->views[known->second];
   std::vector<std::int64_t> chosen;
   if (rule.partners == task::Partners::kMatchOrNot) {
     chosen = state_->match_or_not(view, stream);
