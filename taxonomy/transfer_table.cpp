@@ -28,7 +28,14 @@ RowKey key_of(const TransferRow& row) {
 }
 
 /// Checks names and order of one row; `place` is "FILE line N".
+/// Control characters in a name would break the sentence, the table or the graph file that it stands in; it is not printed for that.
+bool printable(const std::string& name) {
+  return std::none_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+}
+
 void check_row(const TransferRow& row, const std::string& place) {
+  AFFINIS_CHECK(printable(row.target) && std::all_of(row.sources.begin(), row.sources.end(), printable), ErrorCode::kData,
+                "{}: a task's name holds a line end or another control character; take it out", place);
   AFFINIS_CHECK(!row.target.empty(), ErrorCode::kData, "{}: the target is empty; name the task that the sources are transferred to", place);
   AFFINIS_CHECK(row.target != kSelf, ErrorCode::kData, "{}: 'self' is no target; it stands for the target's own network as a source",
                 place);

@@ -113,6 +113,8 @@ TEST(TransferTable, BadInputGivesOneSentenceWithFileAndLine) {
   EXPECT_THAT(sentence_of(h + "a,b,2,1,1,1\n"), HasSubstr("the order is 2, but 'a' names 1 source(s)"));
   EXPECT_THAT(sentence_of(h + "a,b,1.5,1,1,1\n"), HasSubstr("'1.5' in column order is not a whole number"));
   EXPECT_THAT(sentence_of(h + "a++c,b,3,1,1,1\n"), HasSubstr("empty source"));
+  EXPECT_THAT(sentence_of(h + "\"a\nb\",c,1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
+  EXPECT_THAT(sentence_of(h + "a,\"c\rd\",1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
   EXPECT_THAT(sentence_of(h + ",b,1,1,1,1\n"), HasSubstr("line 2: the sources are empty"));
   EXPECT_THAT(sentence_of(h + "a,,1,1,1,1\n"), HasSubstr("line 2: the target is empty"));
   EXPECT_THAT(sentence_of(h + "a+a,b,2,1,1,1\n"), HasSubstr("'a' stands twice"));
