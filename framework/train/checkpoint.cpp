@@ -20,6 +20,8 @@ constexpr const char* kPreviousName = "checkpoint.previous.safetensors";
 constexpr const char* kNetworkPrefix = "network.";
 constexpr const char* kOptimizerPrefix = "optimizer.";
 constexpr const char* kBestPrefix = "best.";
+constexpr const char* kAdversaryPrefix = "adversary.";
+constexpr const char* kAdversaryOptimizerPrefix = "adversary_optimizer.";
 
 nlohmann::json number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
 double number(const nlohmann::json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
@@ -36,15 +38,20 @@ std::vector<double> numbers(const nlohmann::json& list) {
 }
 
 nlohmann::json to_json(const MetricsRecord& record) {
-  return {{"step", record.point.step},
-          {"train_loss", number(record.point.train_loss)},
-          {"validation_loss", number(record.point.validation_loss)},
-          {"learning_rate", record.point.learning_rate},
-          {"epoch", record.epoch},
-          {"seconds", record.seconds},
-          {"wall_time", record.wall_time},
-          {"train_losses", numbers(record.train_losses)},
-          {"validation_losses", numbers(record.validation_losses)}};
+  nlohmann::json json = {{"step", record.point.step},
+                         {"train_loss", number(record.point.train_loss)},
+                         {"validation_loss", number(record.point.validation_loss)},
+                         {"learning_rate", record.point.learning_rate},
+                         {"epoch", record.epoch},
+                         {"seconds", record.seconds},
+                         {"wall_time", record.wall_time},
+                         {"train_losses", numbers(record.train_losses)},
+                         {"validation_losses", numbers(record.validation_losses)}};
+  if (!std::isnan(record.adversarial_loss)) {
+    json["adversarial_loss"] = record.adversarial_loss;
+    json["discriminator_loss"] = record.discriminator_loss;
+  }
+  return json;
 }
 
 MetricsRecord record_from_json(const nlohmann::json& json) {
@@ -58,25 +65,33 @@ MetricsRecord record_from_json(const nlohmann::json& json) {
   record.wall_time = json.at("wall_time");
   record.train_losses = numbers(json.at("train_losses"));
   record.validation_losses = numbers(json.at("validation_losses"));
+  record.adversarial_loss = json.value("adversarial_loss", record.adversarial_loss);
+  record.discriminator_loss = json.value("discriminator_loss", record.discriminator_loss);
   return record;
 }
 
 nlohmann::json to_json(const TrainingState& state) {
   nlohmann::json curve = nlohmann::json::array();
   for (const MetricsRecord& record : state.curve) curve.push_back(to_json(record));
-  return {{"step", state.step},
-          {"epoch", state.epoch},
-          {"batch", state.batch},
-          {"finished", state.finished},
-          {"stopped_early", state.stopped_early},
-          {"seconds", state.seconds},
-          {"started", state.started},
-          {"loss_sums", numbers(state.loss_sums)},
-          {"loss_counts", state.loss_counts},
-          {"best_validation", number(state.best_validation)},
-          {"best_step", state.best_step},
-          {"validations_without_better", state.validations_without_better},
-          {"curve", curve}};
+  nlohmann::json json = {{"step", state.step},
+                         {"epoch", state.epoch},
+                         {"batch", state.batch},
+                         {"finished", state.finished},
+                         {"stopped_early", state.stopped_early},
+                         {"seconds", state.seconds},
+                         {"started", state.started},
+                         {"loss_sums", numbers(state.loss_sums)},
+                         {"loss_counts", state.loss_counts},
+                         {"best_validation", number(state.best_validation)},
+                         {"best_step", state.best_step},
+                         {"validations_without_better", state.validations_without_better},
+                         {"curve", curve}};
+  if (state.adversarial_count > 0) {
+    json["adversarial_sum"] = state.adversarial_sum;
+    json["discriminator_sum"] = state.discriminator_sum;
+    json["adversarial_count"] = state.adversarial_count;
+  }
+  return json;
 }
 
 TrainingState state_from_json(const nlohmann::json& json) {
@@ -90,6 +105,9 @@ TrainingState state_from_json(const nlohmann::json& json) {
   state.started = json.at("started");
   state.loss_sums = numbers(json.at("loss_sums"));
   state.loss_counts = json.at("loss_counts").get<std::vector<std::int64_t>>();
+  state.adversarial_sum = json.value("adversarial_sum", 0.0);
+  state.discriminator_sum = json.value("discriminator_sum", 0.0);
+  state.adversarial_count = json.value("adversarial_count", std::int64_t{0});
   state.best_validation = number(json.at("best_validation"));
   state.best_step = json.at("best_step");
   state.validations_without_better = json.at("validations_without_better");
@@ -127,7 +145,8 @@ Checkpoint parse(const std::filesystem::path& path, const nn::TensorFile& file) 
   checkpoint.state = state_from_json(nlohmann::json::parse(file.metadata.at("state")));
   for (const nn::NamedTensor& each : file.tensors) {
     for (const auto& [prefix, list] : {std::pair{kNetworkPrefix, &checkpoint.network}, std::pair{kOptimizerPrefix, &checkpoint.optimizer},
-                                       std::pair{kBestPrefix, &checkpoint.best}}) {
+                                       std::pair{kBestPrefix, &checkpoint.best}, std::pair{kAdversaryPrefix, &checkpoint.adversary},
+                                       std::pair{kAdversaryOptimizerPrefix, &checkpoint.adversary_optimizer}}) {
       if (each.name.starts_with(prefix)) list->push_back({each.name.substr(std::string_view(prefix).size()), each.tensor});
     }
   }
@@ -166,6 +185,8 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   add(file, kNetworkPrefix, checkpoint.network);
   add(file, kOptimizerPrefix, checkpoint.optimizer);
   add(file, kBestPrefix, checkpoint.best);
+  add(file, kAdversaryPrefix, checkpoint.adversary);
+  add(file, kAdversaryOptimizerPrefix, checkpoint.adversary_optimizer);
   file.metadata["affinis_checkpoint"] = std::to_string(kVersion);
   file.metadata["identity"] = checkpoint.identity.dump();
   file.metadata["state"] = to_json(checkpoint.state).dump();

@@ -24,6 +24,9 @@ struct TrainingState {
   std::int64_t started = 0;  ///< seconds since 1970 at which the first sitting began
   std::vector<double> loss_sums;  ///< per head, since the last point of the curve
   std::vector<std::int64_t> loss_counts;
+  double adversarial_sum = 0;  ///< over the steps with an adversary, since the last point of the curve
+  double discriminator_sum = 0;
+  std::int64_t adversarial_count = 0;
   double best_validation = 0;
   std::int64_t best_step = 0;  ///< 0: no validation yet
   std::int64_t validations_without_better = 0;
@@ -37,6 +40,8 @@ struct Checkpoint {
   std::vector<nn::NamedTensor> network;
   std::vector<nn::NamedTensor> optimizer;
   std::vector<nn::NamedTensor> best;  ///< weights of the best validation; empty without early stopping
+  std::vector<nn::NamedTensor> adversary = {};  ///< the discriminators; empty without any
+  std::vector<nn::NamedTensor> adversary_optimizer = {};
 };
 
 /// Writes folder/checkpoint.safetensors atomically, with a checksum over everything; the one before stays as checkpoint.previous.safetensors

@@ -14,6 +14,9 @@
 namespace affinis::train {
 namespace {
 
+// TensorBoard asks for "tfevents" alone; without time and host in it the name says what the file is, whenever and wherever it was written.
+constexpr const char* kEventName = "events.out.tfevents.affinis";
+// What earlier versions wrote had the time in between.
 constexpr const char* kEventPrefix = "events.out.tfevents.";
 constexpr const char* kEventSuffix = ".affinis";
 
@@ -31,8 +34,8 @@ void remove_other_event_files(const std::filesystem::path& folder, const std::fi
 }  // namespace
 
 MetricsFiles::MetricsFiles(const TrainerOutputs& outputs, std::vector<std::string> tasks, std::int64_t started,
-                           std::span<const MetricsRecord> past)
-    : tasks_(std::move(tasks)) {
+                           std::span<const MetricsRecord> past, bool adversary)
+    : tasks_(std::move(tasks)), adversary_(adversary) {
   if (outputs.folder.empty()) return;
   const auto begin = [](File& file, std::filesystem::path path, const std::string& text) {
     write_file_atomically(path, text);
@@ -51,7 +54,7 @@ MetricsFiles::MetricsFiles(const TrainerOutputs& outputs, std::vector<std::strin
   begin(csv_, outputs.folder / "metrics.csv", csv);
   begin(json_, outputs.folder / "metrics.jsonl", json);
   if (!outputs.tensorboard) return;
-  const std::filesystem::path path = outputs.folder / fmt::format("{}{}{}", kEventPrefix, started, kEventSuffix);
+  const std::filesystem::path path = outputs.folder / kEventName;
   remove_other_event_files(outputs.folder, path);
   begin(events_, path, events);
 }
@@ -67,6 +70,7 @@ std::string MetricsFiles::csv_header() const {
   if (tasks_.size() > 1) {
     for (const std::string& task : tasks_) header += fmt::format(",train_loss/{0},validation_loss/{0}", task);
   }
+  if (adversary_) header += ",adversarial_loss,discriminator_loss";
   return header + "\n";
 }
 
@@ -78,6 +82,7 @@ std::string MetricsFiles::csv_line(const MetricsRecord& record) const {
       line += "," + cell(record.train_losses[t]) + "," + cell(record.validation_losses[t]);
     }
   }
+  if (adversary_) line += "," + cell(record.adversarial_loss) + "," + cell(record.discriminator_loss);
   return line + "\n";
 }
 
@@ -93,6 +98,10 @@ std::string MetricsFiles::json_line(const MetricsRecord& record) const {
     line["tasks"][tasks_[t]] = {{"train_loss", json_number(record.train_losses[t])},
                                 {"validation_loss", json_number(record.validation_losses[t])}};
   }
+  if (adversary_) {
+    line["adversarial_loss"] = json_number(record.adversarial_loss);
+    line["discriminator_loss"] = json_number(record.discriminator_loss);
+  }
   return line.dump() + "\n";
 }
 
@@ -103,6 +112,8 @@ std::string MetricsFiles::event(const MetricsRecord& record) const {
   };
   add("loss/train", record.point.train_loss);
   add("loss/validation", record.point.validation_loss);
+  add("loss/adversarial", record.adversarial_loss);
+  add("loss/discriminator", record.discriminator_loss);
   add("learning_rate", record.point.learning_rate);
   if (tasks_.size() > 1) {
     for (std::size_t t = 0; t < tasks_.size(); ++t) {

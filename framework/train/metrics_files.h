@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,15 +20,18 @@ struct MetricsRecord {
   double wall_time = 0;  ///< seconds since 1970
   std::vector<double> train_losses;       ///< per head, mean since the last point; NaN without a label
   std::vector<double> validation_losses;  ///< per head
+  double adversarial_loss = std::numeric_limits<double>::quiet_NaN();    ///< mean since the last point; NaN without an adversary
+  double discriminator_loss = std::numeric_limits<double>::quiet_NaN();  ///< likewise
 };
 
 /// metrics.csv, metrics.jsonl and a TensorBoard event file. Each is a function of the records so far, so that a resumed training writes
 /// them anew up to its checkpoint: no line is lost and none is there twice.
 class MetricsFiles {
  public:
-  /// `started` (seconds since 1970) names the event file: it stays the same over all sittings, on any host. An empty folder in `outputs`
-  /// makes an object that writes nothing.
-  MetricsFiles(const TrainerOutputs& outputs, std::vector<std::string> tasks, std::int64_t started, std::span<const MetricsRecord> past);
+  /// `started` (seconds since 1970) is what the event file's header says: it stays the same over all sittings. With `adversary` there are
+  /// columns for its losses. An empty folder in `outputs` makes an object that writes nothing.
+  MetricsFiles(const TrainerOutputs& outputs, std::vector<std::string> tasks, std::int64_t started, std::span<const MetricsRecord> past,
+               bool adversary = false);
 
   /// Throws Error(kIo) naming the file.
   void append(const MetricsRecord& record);
@@ -45,6 +49,7 @@ class MetricsFiles {
   void write(File& file, const std::string& text);
 
   std::vector<std::string> tasks_;
+  bool adversary_;
   File csv_;
   File json_;
   File events_;

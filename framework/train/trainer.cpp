@@ -16,6 +16,7 @@
 #include "framework/core/files.h"
 #include "framework/core/random.h"
 #include "framework/core/text.h"
+#include "framework/train/adversary.h"
 #include "framework/train/batch_tools.h"
 #include "framework/train/checkpoint.h"
 #include "framework/train/loss_balancer.h"
@@ -77,6 +78,7 @@ class Training {
     for (const Head& head : network.heads()) tasks_.push_back(head.task->info().name);
     state_.started = static_cast<std::int64_t>(unix_time());
     clear_losses();
+    if (options.adversarial_weight > 0) adversary_ = make_adversary();
     if (!outputs_.folder.empty()) {
       require_writable_folder(outputs_.folder);
       resume();
@@ -85,7 +87,7 @@ class Training {
 
   TrainingResult run(const Progress& progress) {
     if (!state_.finished) {
-      MetricsFiles files(outputs_, tasks_, state_.started, state_.curve);
+      MetricsFiles files(outputs_, tasks_, state_.started, state_.curve, adversary_ != nullptr);
       last_checkpoint_ = Clock::now();
       network_.set_training(true);
       bool in_place = false;
@@ -107,9 +109,17 @@ class Training {
  private:
   nlohmann::json identity() const {
     TrainerOptions copy = options_;
-    return {{"settings", affinis::to_json(option_section("training", "", copy), true)},
-            {"tasks", tasks_},
-            {"batches_per_epoch", per_epoch_}};
+    nlohmann::json settings = affinis::to_json(option_section("training", "", copy), true);
+    forget_unused_adversary(settings);
+    return {{"settings", settings}, {"tasks", tasks_}, {"batches_per_epoch", per_epoch_}};
+  }
+
+  std::unique_ptr<Adversary> make_adversary() {
+    source_.start(0, 0);
+    const std::optional<std::vector<task::Batch>> first = source_.next();
+    AFFINIS_CHECK(first && first->size() == tasks_.size(), ErrorCode::kInternal, "the training data begins without a batch for each of {} heads",
+                  tasks_.size());
+    return std::make_unique<Adversary>(network_.heads(), *first, options_, steps_, device_);
   }
 
   void resume() {
@@ -117,7 +127,10 @@ class Training {
     if (!checkpoint) return;
     try {
       network_.load_state(checkpoint->network);
-      if (!checkpoint->state.finished) optimizer_.load_state(checkpoint->optimizer);
+      if (!checkpoint->state.finished) {
+        optimizer_.load_state(checkpoint->optimizer);
+        if (adversary_) adversary_->load_state(checkpoint->adversary, checkpoint->adversary_optimizer);
+      }
     } catch (Error& error) {
       throw error.within("the checkpoint in " + outputs_.folder.string());
     }
@@ -160,6 +173,7 @@ class Training {
       values[h] = losses[h].item<double>();
       if (!std::isfinite(values[h])) refuse_loss(h, values[h], predictions[h], batches[h]);
     }
+    if (adversary_) add(adversary_->step(state_.step, batches, predictions, losses));
     learning_rate_ = learning_rate_at(options_, state_.step, steps_);
     optimizer_.zero_gradients();
     balancer_->backward(losses);
@@ -175,6 +189,13 @@ class Training {
     }
     const double mean = mean_of_numbers(values);
     if (!std::isnan(mean)) last_loss_ = mean;
+  }
+
+  void add(const AdversarialLosses& losses) {
+    if (std::isnan(losses.adversarial)) return;
+    state_.adversarial_sum += losses.adversarial;
+    state_.discriminator_sum += losses.discriminator;
+    ++state_.adversarial_count;
   }
 
   void seed_generator(std::uint64_t seed) {
@@ -236,6 +257,10 @@ class Training {
     }
     record.validation_losses = validation_ != nullptr ? mean_losses(network_, *validation_) : std::vector<double>(tasks_.size(), kNan);
     record.point = {state_.step, mean_of_numbers(record.train_losses), mean_of_numbers(record.validation_losses), learning_rate_};
+    if (state_.adversarial_count > 0) {
+      record.adversarial_loss = state_.adversarial_sum / static_cast<double>(state_.adversarial_count);
+      record.discriminator_loss = state_.discriminator_sum / static_cast<double>(state_.adversarial_count);
+    }
     record.epoch = static_cast<double>(state_.step) / static_cast<double>(per_epoch_);
     record.seconds = seconds();
     record.wall_time = unix_time();
@@ -262,6 +287,10 @@ class Training {
     const std::string validation = std::isnan(point.validation_loss) ? "" : fmt::format(", validation loss {:.5g}", point.validation_loss);
     nlohmann::json fields = {{"step", point.step}, {"steps", steps_}, {"train_loss", point.train_loss}, {"learning_rate", point.learning_rate}};
     if (!std::isnan(point.validation_loss)) fields["validation_loss"] = point.validation_loss;
+    if (!std::isnan(record.adversarial_loss)) {
+      fields["adversarial_loss"] = record.adversarial_loss;
+      fields["discriminator_loss"] = record.discriminator_loss;
+    }
     logger_.event(LogLevel::kInfo, fmt::format("step {} of {}: loss {:.5g}{}", point.step, steps_, point.train_loss, validation), fields);
   }
 
@@ -289,7 +318,13 @@ class Training {
   void checkpoint() {
     state_.seconds = seconds();
     Checkpoint checkpoint{identity(), state_, network_.state(), {}, best_};
-    if (!state_.finished) checkpoint.optimizer = optimizer_.state();
+    if (!state_.finished) {
+      checkpoint.optimizer = optimizer_.state();
+      if (adversary_) {
+        checkpoint.adversary = adversary_->state();
+        checkpoint.adversary_optimizer = adversary_->optimizer_state();
+      }
+    }
     write_checkpoint(outputs_.folder, checkpoint);
     last_checkpoint_ = Clock::now();
   }
@@ -297,6 +332,9 @@ class Training {
   void clear_losses() {
     state_.loss_sums.assign(tasks_.size(), 0.0);
     state_.loss_counts.assign(tasks_.size(), 0);
+    state_.adversarial_sum = 0;
+    state_.discriminator_sum = 0;
+    state_.adversarial_count = 0;
   }
 
   double seconds() const { return seconds_before_ + seconds_since(begin_); }
@@ -310,6 +348,7 @@ class Training {
   c10::Device device_;
   Optimizer optimizer_;
   std::unique_ptr<LossBalancer> balancer_;
+  std::unique_ptr<Adversary> adversary_;  ///< null without adversarial_weight
   std::vector<std::string> tasks_;
   std::int64_t per_epoch_ = 0;
   std::int64_t steps_ = 0;

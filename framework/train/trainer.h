@@ -31,6 +31,10 @@ struct TrainerOptions {
   std::int64_t patience = 0;        ///< early stop after so many validations without a better one; 0: never
   double checkpoint_seconds = 30;   ///< wall time between checkpoints (does not affect results)
   std::int64_t seed = 1;
+  double adversarial_weight = 0;     ///< share of the adversarial term in the loss of tasks that predict an image; 0: no adversary
+  double adversarial_after = 0.25;   ///< share of the training on reconstruction alone before the adversary begins
+  double adversarial_noise = 0.1;    ///< deviation of the noise on what a discriminator sees, at step 0
+  double discriminator_rate = 1e-5;  ///< step size of the discriminators (plain SGD, ten times weight_decay)
 
   static const std::vector<OptionField>& fields();
 };
@@ -67,6 +71,9 @@ struct TrainerOutputs {
 /// ones. `progress(step, steps, loss)` is called after every step with the mean of the heads' losses and may throw Error(kCancelled): a
 /// checkpoint is written then. Any other exception passes through as a crash would. A finished training's checkpoint holds the final
 /// weights alone: training again in its folder returns at once with these.
+///
+/// With `adversarial_weight` every head must predict an image of its input's size; losses told, validation and metrics stay those of the
+/// reconstruction (see adversary.h).
 ///
 /// A damaged checkpoint is set aside with a warning and training goes on from the one before it or from the beginning, with the same
 /// result (see checkpoint.h).

@@ -29,6 +29,16 @@ const std::vector<OptionField>& TrainerOptions::fields() {
       option("checkpoint_seconds", &T::checkpoint_seconds, "seconds between checkpoints; 0: after every step",
              {.minimum = 0, .affects_result = false}),
       option("seed", &T::seed, "seed of everything random in a training", {.minimum = 0}),
+      option("adversarial_weight", &T::adversarial_weight,
+             "share of the adversarial term in the loss of tasks that predict an image (original: 0.004); 0: none",
+             {.minimum = 0, .maximum = 1}),
+      option("adversarial_after", &T::adversarial_after,
+             "share of the training on reconstruction alone before the adversarial term begins (original: the first 25000 steps)",
+             {.minimum = 0, .maximum = 1}),
+      option("adversarial_noise", &T::adversarial_noise,
+             "deviation of the noise on what the discriminator sees, falling with the steps (original: 0.1, for depth 0.03)",
+             {.minimum = 0}),
+      option("discriminator_rate", &T::discriminator_rate, "step size of the discriminator", {.minimum = 0}),
   };
   return table;
 }
@@ -49,6 +59,8 @@ void validate(const TrainerOptions& options) {
   AFFINIS_CHECK(options.warmup < 1, ErrorCode::kUsage, "warmup is {}; it is a share of the training below 1", options.warmup);
   AFFINIS_CHECK(options.momentum < 1, ErrorCode::kUsage, "momentum is {}; it must be below 1, or steps grow without end",
                 options.momentum);
+  AFFINIS_CHECK(options.adversarial_weight == 0 || options.adversarial_after < 1, ErrorCode::kUsage,
+                "adversarial_after is 1, so that the adversarial term never begins; lower it or set adversarial_weight to 0");
 }
 
 }  // namespace affinis::train
