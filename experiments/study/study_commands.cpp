@@ -26,6 +26,7 @@ struct RunArguments {
   std::string out;
   std::vector<std::string> devices;
   std::vector<std::string> set;
+  std::vector<std::string> plugins;
   std::string on = "local";
   bool json = false;
 };
@@ -36,7 +37,14 @@ void add_run_arguments(CLI::App& command, RunArguments& arguments) {
   command.add_option("--on", arguments.on, "where jobs run")->check(CLI::IsMember({"local"}))->capture_default_str();
   command.add_option("--set", arguments.set, "change one setting: section.key=value; may be given again (see experiments/OPTIONS.md)")
       ->allow_extra_args(false);
+  command.add_option("--plugin", arguments.plugins, "shared library with further tasks, beside those of [tasks] plugins; may be given again")
+      ->allow_extra_args(false);
   command.add_flag("--json", arguments.json, "print the result's places as one JSON object");
+}
+
+StudyOptions with_plugins(StudyOptions options, const std::vector<std::string>& plugins) {
+  for (const std::string& plugin : plugins) options.tasks.plugins.push_back(std::filesystem::absolute(plugin).string());
+  return options;
 }
 
 std::vector<std::string> overrides_of(const RunArguments& arguments) {
@@ -47,13 +55,17 @@ std::vector<std::string> overrides_of(const RunArguments& arguments) {
 
 void run_and_tell(const StudyOptions& options, const RunArguments& arguments, CommandContext& context) {
   const std::filesystem::path folder = arguments.out;
-  run_study(options, folder, context.logger);
+  run_study(with_plugins(options, arguments.plugins), folder, context.logger);
+  // A run of networks alone has no transfers to tell of.
+  const auto place = [&](const char* file) {
+    return std::filesystem::exists(folder / file) ? nlohmann::json((folder / file).string()) : nlohmann::json(nullptr);
+  };
   const std::string report = std::filesystem::absolute(folder / "report.html").lexically_normal().string();
   if (arguments.json) {
     print_json({{"folder", folder.string()},
                 {"report", report},
-                {"transfers", (folder / kTransfersFile).string()},
-                {"taxonomy", (folder / kTaxonomyFile).string()}});
+                {"transfers", place(kTransfersFile)},
+                {"taxonomy", place(kTaxonomyFile)}});
   } else {
     fmt::print("report: {}\n", report);
   }

@@ -139,6 +139,8 @@ void StudyOptions::finish() {
                 "rooms.image_side is {} and scale.image_side {}; leave rooms.image_side out, rooms are rendered at the scale's side",
                 rooms.image_side, scale.image_side);
   rooms.image_side = scale.image_side;
+  // Workers, and the same run taken up from another folder, find them too.
+  for (std::string& plugin : tasks.plugins) plugin = std::filesystem::absolute(plugin).string();
   AFFINIS_CHECK(search.max_order <= 1 || !search.top.empty(), ErrorCode::kConfig,
                 "search.top is empty, but search.max_order is {}; say how many of the best sources higher orders are made of",
                 search.max_order);
