@@ -42,7 +42,11 @@ class Handle {
 /// stack stays off stderr: our sentences say what happened.
 class Session {
  public:
-  Session() : lock_(mutex()) { H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr); }
+  Session() : lock_(mutex()) {
+    // A file whose disk is full cannot be closed; HDF5 keeps it in its books and crashes over it in its exit handler. Ours are all closed.
+    [[maybe_unused]] static const herr_t without_exit_handler = H5dont_atexit();
+    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
+  }
 
  private:
   static std::recursive_mutex& mutex() {
