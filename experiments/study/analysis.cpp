@@ -22,6 +22,13 @@ void add_losses(taxonomy::LossTable& table, const std::string& network, const st
   table.losses.insert(table.losses.end(), losses.losses.begin(), losses.losses.end());
 }
 
+/// A task's own network and its baselines: name in loss tables, job.
+std::vector<std::pair<std::string, std::string>> own_jobs(const std::string& task) {
+  std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(task)}};
+  for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, task));
+  return jobs;
+}
+
 /// Every set of `size` of the items, in lexicographic order of positions.
 std::vector<std::vector<std::string>> subsets(const std::vector<std::string>& items, std::size_t size) {
   std::vector<std::vector<std::string>> result;
@@ -55,8 +62,7 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
   for (const std::string& target : study.targets()) {
     taxonomy::LossTable table;
     table.target = target;
-    std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(target)}};
-    for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, target));
+    std::vector<std::pair<std::string, std::string>> jobs = own_jobs(target);
     std::size_t transfers = 0;
     for (const run::Job& job : study.graph().jobs()) {
       if (job.kind != transfer::kTransferKind || job.spec.at("target") != target) continue;
@@ -81,9 +87,7 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
 taxonomy::LossTable own_losses(const std::string& task, const Results& results) {
   taxonomy::LossTable table;
   table.target = task;
-  std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(task)}};
-  for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, task));
-  for (const auto& [network, job] : jobs) {
+  for (const auto& [network, job] : own_jobs(task)) {
     const auto it = results.find(job);
     if (it != results.end()) add_losses(table, network, it->second);
   }

@@ -4,7 +4,7 @@
 
 namespace affinis::experiments {
 
-/// tasks list|show|new|check
+/// tasks list|show|sheet|new|check
 void add_task_commands(CLI::App& app, CommandContext& context);
 
 /// The parts of it, each in a file of its own.
