@@ -19,8 +19,6 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
-#include "taxonomy/affinity.h"
-#include "taxonomy/loss_table.h"
 #include "taxonomy/problem.h"
 #include "taxonomy/significance.h"
 #include "taxonomy/solver.h"
@@ -203,82 +201,12 @@ void add_significance(CLI::App& parent) {
   });
 }
 
-void add_affinity(CLI::App& parent) {
-  CLI::App* command = parent.add_subcommand("affinity", "A transfer table from per-image test losses");
-  struct Flags {
-    std::vector<std::string> losses;
-    std::string out;
-    std::string baseline = "scratch";
-    std::string smoothing = "clip";
-    double clip = 0.001;
-    bool geometric_mean = false;
-    bool json = false;
-  };
-  const auto flags = std::make_shared<Flags>();
-  command
-      ->add_option("--losses", flags->losses,
-                   "csv files network,target,image,loss; network is self, scratch, or sources joined by '+'")
-      ->required();
-  command->add_option("--out", flags->out, "write the transfer table here instead of to standard output");
-  command->add_option("--baseline", flags->baseline, "network that gain is measured against")->capture_default_str();
-  command->add_option("--smoothing", flags->smoothing, "how win rates of 0 and 1 become odds: clip or laplace")
-      ->check(CLI::IsMember({"clip", "laplace"}))
-      ->capture_default_str();
-  command->add_option("--clip", flags->clip, "win rates are kept this far from 0 and 1")->capture_default_str();
-  command->add_flag("--geometric-mean", flags->geometric_mean, "row geometric means instead of the principal eigenvector");
-  command->add_flag("--json", flags->json, "print JSON: the rows, and each target's tournament");
-  command->callback([flags] {
-    taxonomy::AffinityOptions options;
-    options.gain_against = flags->baseline;
-    options.ahp.smoothing = flags->smoothing == "laplace" ? taxonomy::Smoothing::kLaplace : taxonomy::Smoothing::kClip;
-    options.ahp.clip = flags->clip;
-    options.ahp.geometric_mean = flags->geometric_mean;
-    const std::vector<std::filesystem::path> paths(flags->losses.begin(), flags->losses.end());
-    taxonomy::TransferTable table;
-    table.name = "affinities";
-    nlohmann::json rows = nlohmann::json::array();
-    nlohmann::json tournaments = nlohmann::json::array();
-    for (const taxonomy::LossTable& losses : taxonomy::read_loss_tables(paths)) {
-      const taxonomy::TargetAffinity target = taxonomy::target_affinity(losses, options);
-      nlohmann::json wins = nlohmann::json::array();
-      const std::size_t count = target.tournament.networks.size();
-      for (std::size_t i = 0; i < count; ++i) {
-        const auto begin = target.tournament.wins.begin() + static_cast<std::ptrdiff_t>(i * count);
-        wins.push_back(std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(count)));
-      }
-      tournaments.push_back({{"target", losses.target},
-                             {"images", target.tournament.images},
-                             {"networks", target.tournament.networks},
-                             {"wins", wins},
-                             {"affinity", target.ahp.affinity},
-                             {"eigenvalue", target.ahp.eigenvalue},
-                             {"residual", target.ahp.residual},
-                             {"iterations", target.ahp.iterations}});
-      for (const taxonomy::TransferRow& row : target.rows) {
-        rows.push_back({{"sources", row.sources},
-                        {"target", row.target},
-                        {"order", row.order},
-                        {"affinity", row.affinity},
-                        {"gain", row.gain},
-                        {"quality", row.quality}});
-        table.rows.push_back(row);
-      }
-    }
-    if (!flags->out.empty()) taxonomy::write_transfer_table(flags->out, table);
-    if (flags->json) {
-      print_json({{"rows", rows}, {"tournaments", tournaments}});
-    } else if (flags->out.empty()) {
-      write_result(taxonomy::to_csv(table));
-    }
-  });
-}
-
 }  // namespace
 
-void add_taxonomy_commands(CLI::App& app, CommandContext&) {
+void add_taxonomy_commands(CLI::App& app, CommandContext& context) {
   CLI::App* parent = app.add_subcommand("taxonomy", "From per-image losses or a transfer table to taxonomies");
   parent->require_subcommand(1);
-  add_affinity(*parent);
+  add_taxonomy_affinity(*parent, context);
   add_solve(*parent);
   add_sweep(*parent);
   add_significance(*parent);
