@@ -31,6 +31,7 @@ Instance make_instance(const Problem& problem, double penalty) {
   instance.sources = problem.sources.size();
   instance.costs = problem.costs;
   instance.budget = problem.budget;
+  instance.stand_ins = penalty > 0;
   for (const double cost : problem.costs)
     instance.unit_costs = instance.unit_costs && cost == problem.costs.front() && cost > 0;
 
@@ -83,6 +84,18 @@ Instance make_instance(const Problem& problem, double penalty) {
     instance.target_begin.push_back(instance.value.size());
   }
   return instance;
+}
+
+double stand_in_penalty(const Problem& problem) {
+  std::vector<double> lowest(problem.targets.size(), std::numeric_limits<double>::infinity());
+  std::vector<double> highest(problem.targets.size(), -std::numeric_limits<double>::infinity());
+  for (const Edge& edge : problem.edges) {
+    lowest[edge.target] = std::min(lowest[edge.target], edge.value);
+    highest[edge.target] = std::max(highest[edge.target], edge.value);
+  }
+  double range = 0;
+  for (std::size_t t = 0; t < lowest.size(); ++t) range += std::max(0.0, highest[t] - lowest[t]);
+  return range > 0 ? 2 * range : 1.0;
 }
 
 EdgeMasks::EdgeMasks(const Instance& instance)

@@ -14,6 +14,7 @@ struct Instance {
   std::vector<double> costs;
   double budget = 0;
   bool unit_costs = true;    ///< all costs are equal (and positive)
+  bool stand_ins = false;    ///< every target has a stand-in edge, see make_instance()
   std::vector<char> forced;  ///< of a source: it is labelled whatever it brings
 
   std::vector<std::size_t> target_begin;  ///< edges of target t: [target_begin[t], target_begin[t +
@@ -25,6 +26,9 @@ struct Instance {
 
   std::size_t targets() const { return target_begin.size() - 1; }
   std::size_t edges() const { return value.size(); }
+  bool is_stand_in(std::size_t edge) const {
+    return stand_ins && use_begin[edge] == use_begin[edge + 1];
+  }
   /// What still counts as within the budget, so that ten costs of 0.1 fit into 1.
   double budget_with_slack() const;
 };
@@ -34,6 +38,10 @@ struct Instance {
 /// stand-in edge without sources, worth `penalty` less than its worst edge: a solution that uses
 /// one leaves that target unserved. Its origin is Problem::edges.size().
 Instance make_instance(const Problem& problem, double penalty = 0);
+
+/// Twice what all targets together can lose by being served worst instead of best: no gain
+/// elsewhere makes up for an unserved target.
+double stand_in_penalty(const Problem& problem);
 
 /// Sets of sources as bits, to find the edges that a set allows quickly.
 class EdgeMasks {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <set>
 
 #include <fmt/format.h>
@@ -17,8 +18,12 @@ namespace {
 
 constexpr std::array<const char*, 3> kObjectiveNames = {"affinity", "gain", "quality"};
 
-double objective_value(const TransferRow& row, Objective objective) {
-  switch (objective) {
+double objective_value(const TransferRow& row, const ProblemOptions& options) {
+  if (options.mix) {
+    const auto part = [](double weight, double value) { return weight == 0 ? 0.0 : weight * value; };
+    return part(options.mix->affinity, row.affinity) + part(options.mix->gain, row.gain) + part(options.mix->quality, row.quality);
+  }
+  switch (options.objective) {
     case Objective::kAffinity: return row.affinity;
     case Objective::kGain: return row.gain;
     case Objective::kQuality: return row.quality;
@@ -50,10 +55,20 @@ double value_or_one(const std::map<std::string, double>& values, const std::stri
   return found == values.end() ? 1.0 : found->second;
 }
 
+std::string mix_text(const ObjectiveMix& mix) {
+  std::vector<std::string> parts;
+  const std::array<double, 3> weights = {mix.affinity, mix.gain, mix.quality};
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] != 0) parts.push_back(fmt::format("{}:{}", kObjectiveNames[i], weights[i]));
+  }
+  return join(parts, ",");
+}
+
 /// Why the rows of one target were left out, for the sentence that says so.
 struct LeftOut {
   std::int64_t without_value = 0;
   std::int64_t without_source = 0;
+  std::set<std::string> barred;  ///< tasks that those would need
   std::int64_t lowest_order = std::numeric_limits<std::int64_t>::max();
 };
 
@@ -65,11 +80,12 @@ struct LeftOut {
                                 options.max_order));
   }
   if (reasons.without_source > 0) {
-    parts.push_back(fmt::format("{} row(s) need a task that is excluded or target-only", reasons.without_source));
+    parts.push_back(fmt::format("{} row(s) need a task that is excluded, forbidden or target-only (allow {})", reasons.without_source,
+                                join(std::vector<std::string>(reasons.barred.begin(), reasons.barred.end()), " or ")));
   }
   if (reasons.without_value > 0) {
     parts.push_back(fmt::format("{} row(s) have no {} (choose another objective or measure it)", reasons.without_value,
-                                objective_name(options.objective)));
+                                options.mix ? mix_text(*options.mix) : objective_name(options.objective)));
   }
   fail(ErrorCode::kData, "{}: nothing can serve the target '{}': {}; or make it source-only", table.name, target, join(parts, ", "));
 }
@@ -93,8 +109,29 @@ Objective parse_objective(std::string_view name) {
   for (std::size_t i = 0; i < kObjectiveNames.size(); ++i) {
     if (name == kObjectiveNames[i]) return static_cast<Objective>(i);
   }
-  fail(ErrorCode::kUsage, "there is no objective '{}'; it is one of affinity, gain, quality", name);
+  fail(ErrorCode::kUsage, "there is no objective '{}'; it is one of affinity, gain, quality, or a mix such as affinity:0.5,gain:0.5", name);
 }
+
+ObjectiveMix parse_objective_mix(std::string_view text) {
+  ObjectiveMix mix;
+  std::set<std::string> seen;
+  for (const std::string& part : split(text, ',')) {
+    const std::size_t colon = part.find(':');
+    const std::string name = trim(part.substr(0, colon));
+    const Objective measure = parse_objective(name);
+    AFFINIS_CHECK(seen.insert(name).second, ErrorCode::kUsage, "the objective '{}' names {} twice; give it one weight", text, name);
+    const std::optional<double> weight = colon == std::string::npos ? std::nullopt : parse_real(trim(part.substr(colon + 1)));
+    AFFINIS_CHECK(weight && std::isfinite(*weight) && *weight >= 0, ErrorCode::kUsage,
+                  "the objective '{}' needs a finite number of at least 0 behind {}, as in {}:0.5", text, name, name);
+    if (measure == Objective::kAffinity) mix.affinity = *weight;
+    if (measure == Objective::kGain) mix.gain = *weight;
+    if (measure == Objective::kQuality) mix.quality = *weight;
+  }
+  AFFINIS_CHECK(mix.affinity + mix.gain + mix.quality > 0, ErrorCode::kUsage, "the objective '{}' weighs nothing; give a positive weight", text);
+  return mix;
+}
+
+std::string objective_text(const Problem& problem) { return problem.mix ? mix_text(*problem.mix) : objective_name(problem.objective); }
 
 Problem make_problem(const TransferTable& table, const ProblemOptions& options) {
   check_transfer_table(table);
@@ -105,6 +142,8 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
   require_known(options.exclude, "exclude", table, tasks);
   require_known(options.source_only, "source-only", table, tasks);
   require_known(options.target_only, "target-only", table, tasks);
+  require_known(options.force, "force", table, tasks);
+  require_known(options.forbid, "forbid", table, tasks);
   require_values(options.costs, "cost", table, tasks);
   require_values(options.importances, "importance", table, tasks);
   const std::set<std::string> excluded(options.exclude.begin(), options.exclude.end());
@@ -112,6 +151,14 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
   const std::set<std::string> target_only(options.target_only.begin(), options.target_only.end());
   for (const std::string& task : source_only) {
     AFFINIS_CHECK(!target_only.contains(task), ErrorCode::kUsage, "the task '{}' cannot be both source-only and target-only", task);
+  }
+  std::set<std::string> barred = excluded;  // from being labelled
+  barred.insert(target_only.begin(), target_only.end());
+  barred.insert(options.forbid.begin(), options.forbid.end());
+  const std::set<std::string> forced(options.force.begin(), options.force.end());
+  for (const std::string& task : forced) {
+    AFFINIS_CHECK(!barred.contains(task), ErrorCode::kUsage,
+                  "the task '{}' is forced, but also excluded, forbidden or target-only; take it out of one of the two", task);
   }
 
   std::set<std::string> targets;
@@ -128,7 +175,7 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
     std::vector<std::string> needs;
   };
   std::vector<Candidate> candidates;
-  std::set<std::string> sources;
+  std::set<std::string> sources = forced;
   std::map<std::string, LeftOut> left_out;
   std::set<std::string> served;
   for (const TransferRow& row : table.rows) {
@@ -137,10 +184,13 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
     if (onto_itself && with_self.contains(row.target)) continue;
     Candidate candidate{&row, row.is_self() ? std::vector<std::string>{row.target} : row.sources};
     LeftOut& reasons = left_out[row.target];
-    const auto unavailable = [&](const std::string& task) { return excluded.contains(task) || target_only.contains(task); };
-    if (std::any_of(candidate.needs.begin(), candidate.needs.end(), unavailable)) {
+    std::vector<std::string> missing;
+    std::copy_if(candidate.needs.begin(), candidate.needs.end(), std::back_inserter(missing),
+                 [&](const std::string& task) { return barred.contains(task); });
+    if (!missing.empty()) {
       ++reasons.without_source;
-    } else if (std::isnan(objective_value(row, options.objective))) {
+      reasons.barred.insert(join(missing, " and "));
+    } else if (std::isnan(objective_value(row, options))) {
       ++reasons.without_value;
     } else if (row.order > options.max_order) {
       reasons.lowest_order = std::min(reasons.lowest_order, row.order);
@@ -156,6 +206,7 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
 
   Problem problem;
   problem.objective = options.objective;
+  problem.mix = options.mix;
   problem.budget = options.budget;
   problem.max_order = options.max_order;
   problem.sources.assign(sources.begin(), sources.end());
@@ -165,6 +216,7 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
   const auto position = [](const std::vector<std::string>& names, const std::string& name) {
     return static_cast<std::size_t>(std::lower_bound(names.begin(), names.end(), name) - names.begin());
   };
+  for (const std::string& task : forced) problem.forced.push_back(position(problem.sources, task));
   for (const Candidate& candidate : candidates) {
     const TransferRow& row = *candidate.row;
     Edge edge;
@@ -175,9 +227,9 @@ Problem make_problem(const TransferTable& table, const ProblemOptions& options) 
     edge.affinity = row.affinity;
     edge.gain = row.gain;
     edge.quality = row.quality;
-    edge.value = problem.importances[edge.target] * objective_value(row, options.objective);
+    edge.value = problem.importances[edge.target] * objective_value(row, options);
     AFFINIS_CHECK(std::abs(edge.value) <= 1e100, ErrorCode::kData, "the importance of '{}' times the {} of '{}' is larger than 1e100",
-                  row.target, objective_name(options.objective), row.sources_text());
+                  row.target, objective_text(problem), row.sources_text());
     problem.edges.push_back(std::move(edge));
   }
   std::sort(problem.edges.begin(), problem.edges.end(), [](const Edge& a, const Edge& b) {
@@ -238,6 +290,7 @@ std::string to_lp(const Problem& problem) {
     lp_term(text, line_start, -1, y(pair.second));
     text += " <= 0\n";
   }
+  for (const std::size_t s : problem.forced) text += fmt::format(" force{}: {} = 1\n", s, y(s));
   text += " budget:";
   line_start = text.size();
   for (std::size_t s = 0; s < problem.sources.size(); ++s) lp_term(text, line_start, problem.costs[s], y(s));

@@ -82,6 +82,62 @@ TEST(Problem, ValuesAreImportanceTimesObjectiveAndMissingOnesAreNoEdge) {
   EXPECT_DOUBLE_EQ(problem.edges[0].affinity, 0.5);
 }
 
+TEST(Problem, AMixWeighsMeasuresAndNeedsOnlyThoseItWeighs) {
+  const TransferTable table = table_of("b,a,1,.5,.6,\nc,a,1,.5,,.7\n");
+  ProblemOptions options;
+  options.mix = parse_objective_mix("affinity:0.25, gain:2");
+  options.importances = {{"a", 3}};
+  const Problem problem = make_problem(table, options);
+  ASSERT_EQ(problem.edges.size(), 1U);
+  EXPECT_DOUBLE_EQ(problem.edges[0].value, 3 * (0.25 * 0.5 + 2 * 0.6));
+  EXPECT_EQ(objective_text(problem), "affinity:0.25,gain:2");
+  options.mix = parse_objective_mix("quality:1,affinity:1");
+  EXPECT_EQ(make_problem(table, options).edges.size(), 1U);
+  EXPECT_EQ(objective_text(make_problem(table, {})), "affinity");
+}
+
+TEST(Problem, BadMixesAreUsageErrors) {
+  const auto sentence_of = [](const char* text) -> std::string {
+    try {
+      parse_objective_mix(text);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::kUsage);
+      return error.sentence();
+    }
+    return "no error";
+  };
+  EXPECT_THAT(sentence_of("affinity:1,loss:1"), HasSubstr("there is no objective 'loss'"));
+  EXPECT_THAT(sentence_of("affinity:1,affinity:2"), HasSubstr("names affinity twice"));
+  EXPECT_THAT(sentence_of("affinity:-1,gain:1"), HasSubstr("at least 0 behind affinity"));
+  EXPECT_THAT(sentence_of("affinity,gain:1"), HasSubstr("behind affinity, as in affinity:0.5"));
+  EXPECT_THAT(sentence_of("affinity:nan,gain:1"), HasSubstr("finite number"));
+  EXPECT_THAT(sentence_of("affinity:inf,gain:1"), HasSubstr("finite number"));
+  EXPECT_THAT(sentence_of("gain:0"), HasSubstr("weighs nothing"));
+  EXPECT_THAT(sentence_of(":1"), HasSubstr("there is no objective ''"));
+}
+
+TEST(Problem, ForcedAndForbiddenSources) {
+  const TransferTable table = table_of("self,a,1,.5,,\nb,a,1,.4,,\nself,b,1,.5,,\na,b,1,.3,,\na,c,1,.2,,\n");
+  ProblemOptions options;
+  options.forbid = {"b"};
+  options.force = {"c", "a"};
+  const Problem problem = make_problem(table, options);
+  EXPECT_THAT(problem.targets, ElementsAre("a", "b", "c"));
+  EXPECT_THAT(problem.sources, ElementsAre("a", "c"));  // c, which no transfer needs, is paid for all the same
+  EXPECT_THAT(problem.forced, ElementsAre(0, 1));
+  EXPECT_THAT(to_lp(problem), HasSubstr("force1: y1 = 1"));
+  options.forbid = {"a"};
+  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("the task 'a' is forced, but also excluded, forbidden or target-only"));
+  options.force = {};
+  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("nothing can serve the target 'c': 1 row(s) need a task that is excluded, "
+                                                             "forbidden or target-only (allow a)"));
+  options.forbid = {"x"};
+  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("forbid: there is no task 'x'"));
+  options.forbid = {};
+  options.force = {"x"};
+  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("force: there is no task 'x'"));
+}
+
 TEST(Problem, DoesNotDependOnTheOrderOfRows) {
   const std::string rows[] = {"self,a,1,.5,,\n", "c+b,a,2,.25,,\n", "b,a,1,.25,,\n", "a,b,1,.1,,\n"};
   ProblemOptions options;
@@ -125,7 +181,7 @@ TEST(Problem, SaysWhyNothingServesATarget) {
   options.max_order = 2;
   EXPECT_NO_THROW(make_problem(table, options));
   options.target_only = {"a"};
-  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("'b': 1 row(s) need a task that is excluded or target-only"));
+  EXPECT_THAT(failure_of(table, options).sentence, HasSubstr("'b': 1 row(s) need a task that is excluded, forbidden or target-only (allow a)"));
 }
 
 TEST(Problem, PublishedTableHasTheKnownNumberOfEdges) {

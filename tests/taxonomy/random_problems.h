@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -99,8 +101,14 @@ inline Problem geometric_problem(std::uint64_t seed, std::size_t tasks, std::siz
   return problem;
 }
 
-/// The value of the best taxonomy, or -infinity when there is none, by trying every set of sources. For few sources.
-inline double brute_force(const Problem& problem) {
+/// A set of sources and what it is worth.
+struct Candidate {
+  std::uint64_t set = 0;
+  double value = 0;
+};
+
+/// Every set of sources that is within the budget, holds the forced ones and serves every target, best first. For few sources.
+inline std::vector<Candidate> all_taxonomies(const Problem& problem) {
   std::vector<std::uint64_t> needs;
   for (const Edge& edge : problem.edges) {
     std::uint64_t mask = 0;
@@ -108,20 +116,52 @@ inline double brute_force(const Problem& problem) {
     needs.push_back(mask);
   }
   const double none = -std::numeric_limits<double>::infinity();
-  double best = none;
+  std::uint64_t forced = 0;
+  for (const std::size_t s : problem.forced) forced |= std::uint64_t{1} << s;
+  std::vector<Candidate> found;
   for (std::uint64_t set = 0; set < std::uint64_t{1} << problem.sources.size(); ++set) {
     double cost = 0;
     for (std::size_t s = 0; s < problem.sources.size(); ++s) cost += (set >> s & 1) != 0 ? problem.costs[s] : 0;
-    if (cost > problem.budget + 1e-9) continue;
+    if (cost > problem.budget + 1e-9 || (forced & ~set) != 0) continue;
     std::vector<double> served(problem.targets.size(), none);
     for (std::size_t e = 0; e < problem.edges.size(); ++e) {
       if ((needs[e] & ~set) == 0) served[problem.edges[e].target] = std::max(served[problem.edges[e].target], problem.edges[e].value);
     }
     double value = 0;
     for (const double each : served) value += each;
-    best = std::max(best, value);
+    if (value > none) found.push_back({set, value});
   }
-  return best;
+  std::stable_sort(found.begin(), found.end(), [](const Candidate& a, const Candidate& b) { return a.value > b.value; });
+  return found;
+}
+
+/// The value of the best taxonomy, or -infinity when there is none, by trying every set of sources.
+inline double brute_force(const Problem& problem) {
+  const std::vector<Candidate> found = all_taxonomies(problem);
+  return found.empty() ? -std::numeric_limits<double>::infinity() : found.front().value;
+}
+
+/// Of all_taxonomies() those that hold every source without cost and lose by giving up any other one that is not forced.
+inline std::vector<Candidate> distinct_taxonomies(const Problem& problem) {
+  const std::vector<Candidate> all = all_taxonomies(problem);
+  std::map<std::uint64_t, double> values;
+  for (const Candidate& each : all) values[each.set] = each.value;
+  std::vector<Candidate> distinct;
+  for (const Candidate& each : all) {
+    bool counts = true;
+    for (std::size_t s = 0; s < problem.sources.size(); ++s) {
+      const std::uint64_t bit = std::uint64_t{1} << s;
+      const bool forced = std::find(problem.forced.begin(), problem.forced.end(), s) != problem.forced.end();
+      if (problem.costs[s] <= 0) {
+        counts = counts && (each.set & bit) != 0;
+      } else if ((each.set & bit) != 0 && !forced) {
+        const auto without = values.find(each.set & ~bit);
+        counts = counts && (without == values.end() || without->second < each.value - 1e-12);
+      }
+    }
+    if (counts) distinct.push_back(each);
+  }
+  return distinct;
 }
 
 }  // namespace affinis::taxonomy

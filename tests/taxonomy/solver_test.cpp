@@ -34,6 +34,10 @@ void expect_consistent(const Problem& problem, const Solution& solution) {
       used[s] = 1;
     }
   }
+  for (const std::size_t s : problem.forced) {
+    EXPECT_TRUE(std::binary_search(solution.sources.begin(), solution.sources.end(), s)) << "a forced source is missing";
+    used[s] = 1;
+  }
   EXPECT_EQ(std::count(used.begin(), used.end(), 1), static_cast<std::ptrdiff_t>(solution.sources.size())) << "an idle source";
   EXPECT_NEAR(value, solution.value, 1e-9 * std::max(1.0, std::abs(value)));
   EXPECT_GE(solution.bound, solution.value);
@@ -60,7 +64,10 @@ std::optional<Problem> random_problem(RandomStream& random, int round) {
     if (role < 0.05) options.exclude.push_back(task);
     if (role > 0.9) options.source_only.push_back(task);
     if (role > 0.8 && role <= 0.9) options.target_only.push_back(task);
+    if (role > 0.4 && role <= 0.45) options.forbid.push_back(task);
+    if (role > 0.5 && role <= 0.55) options.force.push_back(task);
   }
+  if (round % 5 == 0) options.mix = ObjectiveMix{random.uniform(), random.uniform(), 0};
   try {
     return make_problem(table, options);
   } catch (const Error&) {
@@ -265,6 +272,22 @@ TEST(Solver, InfeasibleProblemsNameATargetAndABudgetThatIsEnough) {
   EXPECT_NO_THROW(solve(make_problem(table, options)));
 }
 
+TEST(Solver, ForcedSourcesThatCostMoreThanTheBudgetAreNamed) {
+  const TransferTable table = parse_transfer_table("sources,target,order,affinity,gain,quality\na,t,1,.5,,\nb,u,1,.5,,\na,u,1,.1,,\n", "x");
+  ProblemOptions options;
+  options.budget = 1.5;
+  options.force = {"a", "b"};
+  try {
+    solve(make_problem(table, options));
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::kData);
+    EXPECT_THAT(error.sentence(), HasSubstr("the forced tasks (a, b) cost 2, more than the budget of 1.5; raise the budget"));
+  }
+  options.force = {"a"};
+  EXPECT_DOUBLE_EQ(solve(make_problem(table, options)).value, 0.6);
+}
+
 TEST(Solver, TimeLimitGivesABoundThatHolds) {
   Problem problem = geometric_problem(3, 26, 1800, 9);
   const Solution quick = solve(problem, {0.0});
@@ -289,6 +312,14 @@ TEST(Sweep, GivesEveryCellAndSaysWhichAreInfeasible) {
   EXPECT_DOUBLE_EQ(cells[1].solution.value, 1.0);
   EXPECT_DOUBLE_EQ(cells[4].solution.value, 1.25);  // b and c serve a, b itself
   EXPECT_DOUBLE_EQ(cells[5].solution.value, 1.25);
+  // One more unit of budget: nothing is known of an infeasible cell; b and c instead of a and b; nothing beyond.
+  EXPECT_FALSE(cells[0].marginal);
+  EXPECT_DOUBLE_EQ(*cells[1].marginal, 0.0);
+  EXPECT_DOUBLE_EQ(*sweep(table, {}, {2}, {2})[0].marginal, 0.0);
+  const TransferTable more = parse_transfer_table("sources,target,order,affinity,gain,quality\nb,a,1,.5,,\nb+c,a,2,.75,,\n", "x");
+  EXPECT_DOUBLE_EQ(*sweep(more, {}, {1}, {2})[0].marginal, 0.25);
+  EXPECT_DOUBLE_EQ(*sweep(more, {}, {1, 2}, {2})[0].marginal, 0.25);
+  EXPECT_DOUBLE_EQ(*sweep(more, {}, {1}, {1})[0].marginal, 0.0);
   EXPECT_THROW(sweep(table, {}, {0, 1}, {1}), Error);
   EXPECT_THROW(sweep(table, {}, {}, {1}), Error);
 }
