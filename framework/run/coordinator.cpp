@@ -14,11 +14,10 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
-#include "framework/run/index.h"
 #include "framework/run/journal.h"
+#include "framework/run/ledger.h"
 #include "framework/run/messages.h"
 #include "framework/run/result.h"
-#include "framework/run/run_lock.h"
 #include "framework/run/schedule.h"
 #include "framework/run/stop_signals.h"
 #include "framework/run/worker_process.h"
@@ -31,7 +30,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kPollInterval{50};
 constexpr std::chrono::milliseconds kPublishInterval{400};
-constexpr std::chrono::seconds kStopPatience{8};
 constexpr std::chrono::seconds kEndPatience{2};
 constexpr int kStartAttempts = 3;
 
@@ -66,61 +64,36 @@ bool may_pass_later(const std::string& code, bool foreign) {
          code == error_code_name(ErrorCode::kDevice);
 }
 
-/// Events go to the caller's logger and to the run's log.jsonl.
-class RunLog {
- public:
-  RunLog(const fs::path& folder, Logger& logger) : logger_(logger) {
-    file_.add_sink(make_jsonl_sink(folder / "log.jsonl"));
-  }
-  void event(LogLevel level, const std::string& message, const nlohmann::json& fields = nullptr) {
-    logger_.event(level, message, fields);
-    file_.event(level, message, fields);
-  }
-
- private:
-  Logger& logger_;
-  Logger file_;
-};
-
 class Coordinator {
  public:
-  Coordinator(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
-              const RunOptions& options, const std::vector<std::string>& worker_command,
-              Logger& logger)
-      : graph_(graph),
-        folder_(folder),
+  Coordinator(Ledger& ledger, const RunOptions& options,
+              const std::vector<std::string>& worker_command, Logger& logger, const Batch* batch)
+      : ledger_(ledger),
         options_(options),
         command_(worker_command),
         logger_(logger),
-        identities_(graph.identities(kinds)),
-        lock_(folder),
-        log_(folder, logger) {
-    name_folders();
-    make_folder(folder_ / "jobs");
-    make_folder(folder_ / "workers");
-    index_ = std::make_unique<Index>(folder_, logger_);
-    find_finished();
-    schedule_ = std::make_unique<Schedule>(graph_, finished_);
+        schedule_(ledger.graph(), ledger.finished()) {
     for (const std::string& device : options_.devices) slots_.push_back({.device = device});
-    write_plan(folder_, plan());
+    if (batch) withhold_all_but(batch->jobs);
     publish(true);
   }
 
   RunSummary run() {
-    log_.event(LogLevel::kInfo, fmt::format("{} jobs, {} of them done before", graph_.jobs().size(),
-                                            finished_.size()));
-    Progress progress(logger_, "run", total_weight(), done_weight());
+    ledger_.event(LogLevel::kInfo,
+                  fmt::format("{} jobs, {} of them done before", ledger_.graph().jobs().size(),
+                              ledger_.finished().size()));
+    Progress progress(logger_, "run", ledger_.total_weight(), done_weight());
     try {
-      while (!schedule_->is_over()) {
+      while (!schedule_.is_over()) {
         if (signals_.count() > 0) {
           fail(ErrorCode::kCancelled,
                "the run in {} was stopped ({}): the same command goes on from there",
-               folder_.string(), tally());
+               ledger_.folder().string(), ledger_.tally());
         }
         dispatch();
         listen(kPollInterval);
         publish(false);
-        progress.set(done_weight(), note());
+        progress.set(done_weight(), ledger_.note(running()));
       }
     } catch (...) {
       stop_workers();
@@ -128,51 +101,24 @@ class Coordinator {
     }
     end_workers();
     publish(true);
-    log_.event(summary_.complete() ? LogLevel::kInfo : LogLevel::kWarning,
-               "the run has ended: " + tally());
-    summary_.seconds = seconds_since(start_);
-    return std::move(summary_);
+    RunSummary& summary = ledger_.summary();
+    ledger_.event(summary.complete() ? LogLevel::kInfo : LogLevel::kWarning,
+                  "the run has ended: " + ledger_.tally());
+    summary.seconds = seconds_since(start_);
+    return std::move(summary);
   }
 
  private:
-  // Before the first job.
-
-  void name_folders() {
-    std::map<std::string, std::string> owner;
-    for (const Job& job : graph_.jobs()) {
-      const std::string name = job_folder_name(job, identities_.at(job.name));
-      const auto [other, fresh] = owner.emplace(name, job.name);
-      AFFINIS_CHECK(
-          fresh, ErrorCode::kConfig,
-          "the jobs '{}' and '{}' would write to the same folder {}: give one another name",
-          other->second, job.name, name);
-      folders_[job.name] = name;
-    }
-  }
-
-  void find_finished() {
-    for (const Job& job : graph_.jobs()) {
-      std::string set_aside;
-      if (const auto result = finished_result(folder_ / folders_.at(job.name),
-                                              identities_.at(job.name), &set_aside)) {
-        finished_.insert(job.name);
-        summary_.jobs[job.name] = {
-            JobOutcome::State::kReused, folder_ / folders_.at(job.name), result->seconds, {}};
-        index_->done(*result, folders_.at(job.name), job.cost);
+  /// Results that other array tasks should have made and that are not there will not come any more.
+  void withhold_all_but(const std::vector<std::string>& names) {
+    const std::set<std::string> ours(names.begin(), names.end());
+    for (const Job& job : ledger_.graph().jobs()) {
+      if (ours.contains(job.name) || ledger_.finished().contains(job.name)) continue;
+      for (const std::string& blocked : schedule_.withhold(job.name)) {
+        if (ours.contains(blocked))
+          ledger_.block(blocked, fmt::format("blocked by '{}', which has no result", job.name));
       }
-      if (!set_aside.empty()) log_.event(LogLevel::kWarning, set_aside);
     }
-    index_->commit();
-  }
-
-  RunPlan plan() const {
-    RunPlan plan;
-    for (const Job& job : graph_.jobs()) {
-      plan.jobs.push_back({job.name, job.stage(), folders_.at(job.name), job.cost, job.inputs});
-    }
-    plan.expected = options_.expected_later;
-    plan.workers = static_cast<std::int64_t>(options_.devices.size());
-    return plan;
   }
 
   // Jobs to workers.
@@ -183,21 +129,21 @@ class Coordinator {
       if (slots_[at].is_idle()) idle.push_back(at);
     }
     while (!idle.empty()) {
-      const auto next = schedule_->next(idle);
+      const auto next = schedule_.next(idle);
       if (!next) break;
       std::erase(idle, next->worker);
-      hand_over(slots_[next->worker], graph_.job(next->job));
+      hand_over(slots_[next->worker], ledger_.graph().job(next->job));
     }
     start_workers();
   }
 
   void hand_over(Slot& slot, const Job& job) {
     RunMessage message{
-        job, identities_.at(job.name), folders_.at(job.name), {}, options_.worker_memory_gib};
-    for (const std::string& input : job.inputs) message.inputs[input] = folders_.at(input);
+        job, ledger_.identity(job.name), ledger_.place(job.name), {}, options_.worker_memory_gib};
+    for (const std::string& input : job.inputs) message.inputs[input] = ledger_.place(input);
     slot.running = RunningJob{.name = job.name, .device = slot.device, .note = {}};
     changed_ = true;
-    log_.event(LogLevel::kDebug, "starts " + job.name,
+    ledger_.event(LogLevel::kDebug, "starts " + job.name,
                {{"job", job.name}, {"device", slot.device}});
     // A worker that died meanwhile is noticed by listen(), with how it ended.
     slot.worker->send(to_json(message));
@@ -208,13 +154,13 @@ class Coordinator {
         slots_.begin(), slots_.end(), [](const Slot& slot) { return slot.is_starting(); }));
     bool all_given_up = true;
     for (Slot& slot : slots_) {
-      if (!slot.worker && !slot.is_given_up() && starting < schedule_->ready()) {
+      if (!slot.worker && !slot.is_given_up() && starting < schedule_.ready()) {
         slot.worker =
             std::make_unique<WorkerProcess>(WorkerStart{.command = command_,
                                                         .device = slot.device,
                                                         .threads = options_.threads_per_worker,
-                                                        .log = folder_ / log_name(slot.device),
-                                                        .lock_descriptor = lock_.descriptor()});
+                                                        .log = ledger_.books() / log_name(slot.device),
+                                                        .lock_descriptor = ledger_.lock().descriptor()});
         slot.ready = false;
         ++starting;
       }
@@ -222,7 +168,7 @@ class Coordinator {
     }
     AFFINIS_CHECK(!all_given_up, ErrorCode::kDevice,
                   "no worker starts: the last one, for {}, {}; see {}", slots_.back().device,
-                  last_failed_start_, (folder_ / log_name(slots_.back().device)).string());
+                  last_failed_start_, (ledger_.books() / log_name(slots_.back().device)).string());
   }
 
   // Workers to us.
@@ -286,12 +232,12 @@ class Coordinator {
       changed_ = true;
     } else if (event == "log") {
       const bool is_error = message.at("level") == "error";
-      log_.event(is_error ? LogLevel::kError : LogLevel::kWarning,
+      ledger_.event(is_error ? LogLevel::kError : LogLevel::kWarning,
                  name + ": " + message.at("message").get<std::string>(), {{"job", name}});
     } else if (event == "done") {
       AFFINIS_CHECK(message.at("name") == name, ErrorCode::kFormat,
                     "'done' for another job than {}", name);
-      const auto result = finished_result(folder_ / folders_.at(name), identities_.at(name));
+      const auto result = finished_result(ledger_.path(name), ledger_.identity(name));
       AFFINIS_CHECK(result, ErrorCode::kFormat, "'done' without a result of {}", name);
       complete(slot, *result);
     } else if (event == "failed") {
@@ -313,19 +259,14 @@ class Coordinator {
   void complete(Slot& slot, const JobResult& result) {
     slot.running.reset();
     changed_ = true;
-    finished_.insert(result.name);
-    schedule_->finish(result.name);
-    summary_.jobs[result.name] = {
-        JobOutcome::State::kDone, folder_ / folders_.at(result.name), result.seconds, {}};
-    index_->done(result, folders_.at(result.name), graph_.job(result.name).cost);
-    log_.event(LogLevel::kDebug, fmt::format("done {} in {:.2f} s", result.name, result.seconds),
-               {{"job", result.name}, {"job_seconds", result.seconds}});
+    schedule_.finish(result.name);
+    ledger_.complete(result);
   }
 
   void discard_worker(Slot& slot) {
     slot.worker.reset();
     slot.ready = false;
-    schedule_->forget_groups(static_cast<std::size_t>(&slot - slots_.data()));
+    schedule_.forget_groups(static_cast<std::size_t>(&slot - slots_.data()));
   }
 
   /// The worker is gone or of no use; `how` continues "the worker on cpu:0 ...".
@@ -336,7 +277,7 @@ class Coordinator {
     if (slot.running) {
       const std::string name = slot.running->name;
       // It may have died between the rename and its message.
-      if (const auto result = finished_result(folder_ / folders_.at(name), identities_.at(name))) {
+      if (const auto result = finished_result(ledger_.path(name), ledger_.identity(name))) {
         complete(slot, *result);
         return;
       }
@@ -349,7 +290,7 @@ class Coordinator {
     } else if (was_starting && !stopping_) {
       ++slot.failed_starts;
       last_failed_start_ = how;
-      log_.event(LogLevel::kWarning, fmt::format("the worker for {} {} before it was ready; see {}",
+      ledger_.event(LogLevel::kWarning, fmt::format("the worker for {} {} before it was ready; see {}",
                                                  slot.device, how, log_name(slot.device)));
     }
   }
@@ -358,61 +299,26 @@ class Coordinator {
                       bool check_disk) {
     changed_ = true;
     if (stopping_) {
-      schedule_->retry(name);
+      schedule_.retry(name);
       return;
     }
-    if (check_disk) require_room();
+    if (check_disk) ledger_.require_room();
     const std::int64_t attempts = ++attempts_[name];
     if (again && attempts <= options_.retries) {
-      schedule_->retry(name);
-      log_.event(
+      schedule_.retry(name);
+      ledger_.event(
           LogLevel::kWarning,
           fmt::format("{}: {}; trying again ({} of {})", name, error, attempts, options_.retries),
           {{"job", name}, {"attempt", attempts}});
       return;
     }
-    const std::string log = partial_folder(folders_.at(name)).string() + "/log.jsonl";
-    failures_.push_back({name, error, log});
-    summary_.jobs[name] = {JobOutcome::State::kFailed, {}, 0, error};
-    index_->not_done(graph_.job(name), identities_.at(name), folders_.at(name), "failed", error);
-    log_.event(LogLevel::kError, fmt::format("{} failed: {}", name, error),
-               {{"job", name}, {"log", log}});
-    for (const std::string& blocked : schedule_->give_up(name)) {
-      const std::string reason = fmt::format("blocked by '{}', which failed", name);
-      summary_.jobs[blocked] = {JobOutcome::State::kBlocked, {}, 0, reason};
-      index_->not_done(graph_.job(blocked), identities_.at(blocked), folders_.at(blocked),
-                       "blocked", reason);
-    }
-  }
-
-  /// A full disk would fail every job that is left, one after the other.
-  void require_room() const {
-    std::error_code ignored;
-    const fs::space_info space = fs::space(folder_, ignored);
-    constexpr std::uintmax_t kLeastRoom = std::uintmax_t{64} << 20;
-    std::string trouble;
-    if (!ignored && space.available < kLeastRoom) {
-      trouble = fmt::format("its disk is full but for {}; free some space there",
-                            format_bytes(static_cast<double>(space.available)));
-    }
-    try {
-      // Quotas and file systems that turned read-only.
-      constexpr std::size_t kProbeBytes = 65536;
-      const fs::path probe = folder_ / ".room";
-      write_file_atomically(probe, std::string(kProbeBytes, 'x'));
-      fs::remove(probe, ignored);
-    } catch (const Error& error) {
-      trouble = error.sentence();
-    }
-    AFFINIS_CHECK(trouble.empty(), ErrorCode::kIo,
-                  "the run in {} has stopped ({}): {}; the same command then goes on from there",
-                  folder_.string(), tally(), trouble);
+    ledger_.fail(name, error, schedule_.give_up(name));
   }
 
   // The end.
 
-  void wait_until_ended(std::chrono::seconds patience, int signals_before) {
-    const auto give_up = Clock::now() + patience;
+  void wait_until_ended(std::chrono::duration<double> patience, int signals_before) {
+    const auto give_up = Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
     const auto any = [&] {
       return std::any_of(slots_.begin(), slots_.end(),
                          [](const Slot& slot) { return slot.worker != nullptr; });
@@ -438,7 +344,8 @@ class Coordinator {
         slot.worker->send({{"stop", true}});
         slot.worker->close_input();
       }
-      wait_until_ended(kStopPatience, signals_.count());
+      wait_until_ended(std::chrono::duration<double>(options_.stop_patience_seconds),
+                       signals_.count());
       for (Slot& slot : slots_) slot.running.reset();
       publish(true);
     } catch (const std::exception&) {
@@ -453,95 +360,57 @@ class Coordinator {
     if (!now && (!changed_ || Clock::now() - published_ < kPublishInterval)) return;
     published_ = Clock::now();
     changed_ = false;
-    index_->commit();
-    RunState state{.process = ::getpid(), .running = {}, .failures = failures_};
+    ledger_.publish(running());
+  }
+
+  std::vector<RunningJob> running() const {
+    std::vector<RunningJob> running;
     for (const Slot& slot : slots_) {
-      if (slot.running) state.running.push_back(*slot.running);
+      if (slot.running) running.push_back(*slot.running);
     }
-    write_state(folder_, state);
+    return running;
   }
 
-  /// Costs, or plain counts when nobody gave any.
-  double weight(const std::string& name) const { return counts_only_ ? 1 : graph_.job(name).cost; }
+  double done_weight() const { return ledger_.done_weight(running()); }
 
-  double total_weight() {
-    double total = 0;
-    double later = 0;
-    double later_jobs = 0;
-    for (const Job& job : graph_.jobs()) total += job.cost;
-    for (const ExpectedJobs& expected : options_.expected_later) {
-      later += expected.cost;
-      later_jobs += static_cast<double>(expected.jobs);
-    }
-    counts_only_ = total + later <= 0;
-    return counts_only_ ? static_cast<double>(graph_.jobs().size()) + later_jobs : total + later;
-  }
-
-  double done_weight() const {
-    double done = 0;
-    for (const std::string& name : finished_) done += weight(name);
-    for (const Slot& slot : slots_) {
-      if (slot.running) done += slot.running->share() * weight(slot.running->name);
-    }
-    return done;
-  }
-
-  std::string note() const {
-    std::vector<std::string> parts;
-    for (const Slot& slot : slots_) {
-      if (!slot.running) continue;
-      parts.push_back(slot.running->note.empty()
-                          ? slot.running->name
-                          : fmt::format("{} ({})", slot.running->name, slot.running->note));
-    }
-    return tally() + (parts.empty() ? "" : ": " + join(parts, ", "));
-  }
-
-  std::string tally() const {
-    std::string text = fmt::format("{} of {} jobs done", finished_.size(), graph_.jobs().size());
-    const auto blocked = std::count_if(
-        summary_.jobs.begin(), summary_.jobs.end(),
-        [](const auto& job) { return job.second.state == JobOutcome::State::kBlocked; });
-    if (!failures_.empty()) text += fmt::format(", {} failed", failures_.size());
-    if (blocked > 0) text += fmt::format(", {} blocked by them", blocked);
-    return text;
-  }
-
-  const JobGraph& graph_;
-  const fs::path folder_;
+  Ledger& ledger_;
   const RunOptions& options_;
   const std::vector<std::string>& command_;
   Logger& logger_;
   const Clock::time_point start_ = Clock::now();
   StopSignals signals_;
-  std::map<std::string, std::string> identities_;
-  RunLock lock_;
-  RunLog log_;
-  std::map<std::string, std::string> folders_;  ///< by job name, below folder_
-  std::unique_ptr<Index> index_;
-  std::set<std::string> finished_;
-  std::unique_ptr<Schedule> schedule_;
+  Schedule schedule_;
   std::vector<Slot> slots_;
   std::map<std::string, std::int64_t> attempts_;
-  std::vector<FailureNote> failures_;
-  RunSummary summary_;
   std::string last_failed_start_;
   bool stopping_ = false;
   bool changed_ = true;
-  bool counts_only_ = false;
   Clock::time_point published_;
 };
+
+RunSummary carry_out(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
+                     const RunOptions& options, const std::vector<std::string>& worker_command,
+                     Logger& logger, const Batch* batch) {
+  AFFINIS_CHECK(!options.devices.empty(), ErrorCode::kUsage,
+                "a run needs at least one device, such as cpu:0");
+  require_writable_folder(folder);
+  // Workers and their log files must mean the same folder wherever this process goes.
+  Ledger ledger(graph, kinds, fs::absolute(folder), options, logger, batch);
+  return Coordinator(ledger, options, worker_command, logger, batch).run();
+}
 
 }  // namespace
 
 RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
                      const RunOptions& options, const std::vector<std::string>& worker_command,
                      Logger& logger) {
-  AFFINIS_CHECK(!options.devices.empty(), ErrorCode::kUsage,
-                "a run needs at least one device, such as cpu:0");
-  require_writable_folder(folder);
-  // Workers and their log files must mean the same folder wherever this process goes.
-  return Coordinator(graph, kinds, fs::absolute(folder), options, worker_command, logger).run();
+  return carry_out(graph, kinds, folder, options, worker_command, logger, nullptr);
+}
+
+RunSummary run_batch(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
+                     const Batch& batch, const RunOptions& options,
+                     const std::vector<std::string>& worker_command, Logger& logger) {
+  return carry_out(graph, kinds, folder, options, worker_command, logger, &batch);
 }
 
 }  // namespace affinis::run

@@ -27,7 +27,10 @@ struct RunOptions {
   std::int64_t threads_per_worker = 1;
   std::int64_t retries = 2;           ///< attempts after the first for a job whose worker died or failed
   double worker_memory_gib = 1.5;     ///< what each worker keeps from job to job
-  std::vector<ExpectedJobs> expected_later;  ///< beside the graph; not an option field
+  // No option fields:
+  std::vector<ExpectedJobs> expected_later;  ///< beside the graph
+  std::filesystem::path jobs_in = ".";       ///< where jobs/ is, from the run's folder: ".." when runs share their results
+  double stop_patience_seconds = 8;          ///< that running jobs get to write their checkpoints when the run is stopped
 
   static const std::vector<OptionField>& fields();
 };
@@ -54,12 +57,23 @@ struct RunSummary {
 /// again and fails the job at once. A failed job blocks only what needs it. Called again, goes on where it stopped, also with a graph
 /// that has grown; failed jobs are then tried again. Writes index.sqlite, log.jsonl, graph.json and state.json (for `status`).
 ///
-/// SIGINT, SIGTERM and SIGHUP ask running jobs to stop (JobContext::progress throws), wait some seconds for their checkpoints and throw
+/// SIGINT, SIGTERM, SIGHUP and SIGUSR1 ask running jobs to stop (JobContext::progress throws), wait some seconds for their checkpoints and throw
 /// Error(kCancelled); a second signal does not wait. Must stay in the thread that called it, which its workers die with.
 /// Throws Error(kIo) when the folder cannot be written, when its disk gets full (what is done stays), or when another process is at
 /// work in it; Error(kConfig) for a graph with cycles or unknown inputs; Error(kDevice) when no worker can be started.
 RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const std::filesystem::path& folder, const RunOptions& options,
                      const std::vector<std::string>& worker_command, Logger& logger);
+
+/// A part of a graph that this process carries out beside other processes with other parts: an array task of a cluster.
+struct Batch {
+  std::vector<std::string> jobs;
+  std::filesystem::path books;  ///< below the run's folder: its lock, log.jsonl, state.json and workers/
+};
+
+/// run_graph for the jobs of `batch` alone; the others must have their results already, and what needs one that has none is blocked.
+/// Writes neither graph.json nor the index: those belong to the run.
+RunSummary run_batch(const JobGraph& graph, const JobKinds& kinds, const std::filesystem::path& folder, const Batch& batch,
+                     const RunOptions& options, const std::vector<std::string>& worker_command, Logger& logger);
 
 /// The worker's side: reads jobs from standard input until it closes, writes progress and results to standard output (what else is
 /// printed there goes to standard error, a file in workers/). Dies with its coordinator. `memory_gib` counts until the coordinator sends

@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <initializer_list>
+#include <optional>
+#include <utility>
 #include <variant>
 
 #include <sqlite3.h>
@@ -32,7 +34,43 @@ std::string text(const nlohmann::json& value) {
   return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// Nothing when the index cannot be read.
+std::optional<std::vector<MeasuredJob>> measured_by_index(const fs::path& folder) {
+  sqlite3* database = nullptr;
+  sqlite3_stmt* statement = nullptr;
+  std::vector<MeasuredJob> jobs;
+  int state = sqlite3_open_v2((folder / "index.sqlite").c_str(), &database, SQLITE_OPEN_READONLY, nullptr);
+  if (state == SQLITE_OK) {
+    state = sqlite3_prepare_v2(database, "SELECT kind, spec, seconds FROM jobs WHERE state = 'done'", -1, &statement,
+                               nullptr);
+  }
+  const auto column = [&](int at) {
+    const unsigned char* words = sqlite3_column_text(statement, at);
+    return std::string(words ? reinterpret_cast<const char*>(words) : "");
+  };
+  if (state == SQLITE_OK) {
+    while ((state = sqlite3_step(statement)) == SQLITE_ROW) {
+      nlohmann::json spec = nlohmann::json::parse(column(1), nullptr, false);
+      if (!spec.is_discarded()) jobs.push_back({column(0), std::move(spec), sqlite3_column_double(statement, 2)});
+    }
+  }
+  sqlite3_finalize(statement);
+  sqlite3_close(database);
+  if (state != SQLITE_DONE) return std::nullopt;
+  return jobs;
+}
+
 }  // namespace
+
+std::vector<MeasuredJob> measured_jobs(const fs::path& folder) {
+  if (auto jobs = measured_by_index(folder); jobs && !jobs->empty()) return std::move(*jobs);
+  std::vector<MeasuredJob> jobs;
+  std::error_code error;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "jobs", error)) {
+    if (const auto result = read_result(entry.path())) jobs.push_back({result->kind, result->spec, result->seconds});
+  }
+  return jobs;
+}
 
 class Index::Statement {
  public:
@@ -73,7 +111,7 @@ class Index::Statement {
   sqlite3_stmt* statement_ = nullptr;
 };
 
-Index::Index(const fs::path& folder, Logger& logger) : logger_(logger) {
+Index::Index(const fs::path& folder, const fs::path& jobs, Logger& logger) : logger_(logger) {
   const fs::path path = folder / "index.sqlite";
   std::error_code error;
   const bool existed = fs::exists(path, error);
@@ -84,7 +122,7 @@ Index::Index(const fs::path& folder, Logger& logger) : logger_(logger) {
                    path.string());
   for (const char* suffix : {"", "-journal", "-wal", "-shm"})
     fs::remove(path.string() + suffix, error);
-  check(open(path) && fill_from(folder));
+  check(open(path) && fill_from(jobs));
 }
 
 Index::~Index() {
@@ -120,9 +158,9 @@ bool Index::run(const char* sql) {
   return sqlite3_exec(database_, sql, nullptr, nullptr, nullptr) == SQLITE_OK;
 }
 
-bool Index::fill_from(const fs::path& folder) {
+bool Index::fill_from(const fs::path& jobs) {
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "jobs", error)) {
+  for (const fs::directory_entry& entry : fs::directory_iterator(jobs, error)) {
     const std::string name = entry.path().filename().string();
     if (name.ends_with(".partial") || name.find(".damaged-") != std::string::npos) continue;
     if (const auto result = read_result(entry.path())) done(*result, "jobs/" + name, std::nan(""));

@@ -108,7 +108,11 @@ void write_state(const fs::path& folder, const RunState& state) {
   }
   write_json(
       state_path(folder),
-      {{"format", 1}, {"process", state.process}, {"running", running}, {"failures", failures}});
+      {{"format", 1},
+              {"process", state.process},
+              {"running", running},
+              {"failures", failures},
+              {"stopped", state.stopped}});
 }
 
 RunState read_state(const fs::path& folder) {
@@ -128,6 +132,7 @@ RunState read_state(const fs::path& folder) {
                                 each.at("error").get<std::string>(),
                                 each.at("log").get<std::string>()});
     }
+    state.stopped = value.value("stopped", "");
     return state;
   } catch (const nlohmann::json::exception& problem) {
     damaged(state_path(folder), problem);

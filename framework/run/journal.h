@@ -57,6 +57,7 @@ struct RunState {
   std::int64_t process = 0;
   std::vector<RunningJob> running;
   std::vector<FailureNote> failures;
+  std::string stopped;  ///< why an array task ended before its jobs did; empty otherwise
 };
 
 void write_state(const std::filesystem::path& folder, const RunState& state);

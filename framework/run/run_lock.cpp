@@ -4,7 +4,9 @@
 #include <chrono>
 #include <csignal>
 #include <system_error>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -25,14 +27,30 @@ struct flock whole_file() {
   return range;
 }
 
-/// The process that says it holds the lock; 0 when the file does not say.
-pid_t holder(const std::filesystem::path& path) {
-  const std::string text = read_file(path);
-  return static_cast<pid_t>(parse_integer(text.substr(0, text.find('\n'))).value_or(0));
+std::string host_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
 }
 
-/// Also true while a new holder has not written its number yet.
-bool is_gone(pid_t process) { return process <= 0 || (::kill(process, 0) != 0 && errno == ESRCH); }
+/// Who says that it holds the lock; process 0 when the file does not say.
+struct Holder {
+  pid_t process = 0;
+  std::string host;
+
+  /// Also true while a new holder has not written its number yet. What runs on another machine cannot be asked.
+  bool is_gone() const {
+    return process <= 0 || (host == host_name() && ::kill(process, 0) != 0 && errno == ESRCH);
+  }
+};
+
+Holder holder(const std::filesystem::path& path) {
+  const std::vector<std::string> lines = split(read_file(path), '\n');
+  Holder result;
+  if (!lines.empty()) result.process = static_cast<pid_t>(parse_integer(lines[0]).value_or(0));
+  if (lines.size() > 1) result.host = lines[1];
+  return result;
+}
 
 }  // namespace
 
@@ -50,14 +68,14 @@ RunLock::RunLock(const std::filesystem::path& folder) {
     const int cause = errno;
     AFFINIS_CHECK(cause == EAGAIN || cause == EACCES || cause == EINTR, ErrorCode::kIo,
                   "{} cannot be locked: {}", path.string(), std::generic_category().message(cause));
-    const pid_t first = holder(path);
-    AFFINIS_CHECK(is_gone(first) && std::chrono::steady_clock::now() < give_up, ErrorCode::kIo,
-                  "the run in {} is already being worked on by process {}: wait for it, or end it "
-                  "and start again",
-                  folder.string(), first);
+    const Holder first = holder(path);
+    AFFINIS_CHECK(first.is_gone() && std::chrono::steady_clock::now() < give_up, ErrorCode::kIo,
+                  "the run in {} is already being worked on by process {} on {}: wait for it, or "
+                  "end it and start again",
+                  folder.string(), first.process, first.host);
     std::this_thread::sleep_for(kPause);
   }
-  const std::string line = std::to_string(::getpid()) + "\n";
+  const std::string line = fmt::format("{}\n{}\n", ::getpid(), host_name());
   const bool written =
       ::ftruncate(file_.number(), 0) == 0 &&
       ::pwrite(file_.number(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());

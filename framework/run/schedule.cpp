@@ -49,12 +49,18 @@ int Schedule::distance(const std::string& group, std::size_t worker) const {
 std::optional<Schedule::Assignment> Schedule::next(const std::vector<std::size_t>& idle) {
   using Rank =
       std::tuple<int, double, std::size_t, std::size_t>;  // distance, -chain cost, job, worker
+  if (idle.empty()) return std::nullopt;
+  const std::size_t first = *std::min_element(idle.begin(), idle.end());
   std::optional<Rank> best;
   for (const std::size_t at : ready_) {
-    for (const std::size_t worker : idle) {
-      const Rank rank(distance(graph_.jobs()[at].group, worker), -chain_cost_[at], at, worker);
-      if (!best || rank < *best) best = rank;
-    }
+    const std::string& group = graph_.jobs()[at].group;
+    // Only the owner of a job's group is nearer to it than others are.
+    const auto owner = owner_.find(group);
+    const bool near = owner != owner_.end() &&
+                      std::find(idle.begin(), idle.end(), owner->second) != idle.end();
+    const std::size_t worker = near ? owner->second : first;
+    const Rank rank(distance(group, worker), -chain_cost_[at], at, worker);
+    if (!best || rank < *best) best = rank;
   }
   if (!best) return std::nullopt;
   const auto [distance, cost, at, worker] = *best;
@@ -93,8 +99,19 @@ void Schedule::retry(const std::string& name) {
 std::vector<std::string> Schedule::give_up(const std::string& name) {
   const std::size_t at = position_.at(name);
   AFFINIS_ASSERT(state_[at] == State::kRunning);
-  state_[at] = State::kFailed;
   --running_;
+  return block_dependants(at);
+}
+
+std::vector<std::string> Schedule::withhold(const std::string& name) {
+  const std::size_t at = position_.at(name);
+  AFFINIS_ASSERT(state_[at] != State::kRunning && state_[at] != State::kDone);
+  ready_.erase(at);
+  return block_dependants(at);
+}
+
+std::vector<std::string> Schedule::block_dependants(std::size_t at) {
+  state_[at] = State::kFailed;
   std::set<std::size_t> blocked;
   std::vector<std::size_t> open = {at};
   while (!open.empty()) {

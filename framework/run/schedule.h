@@ -34,12 +34,16 @@ class Schedule {
   void retry(const std::string& name);
   /// The running job is given up. Returns what can now never run, in the order of the graph.
   std::vector<std::string> give_up(const std::string& name);
+  /// A job that has not begun will never run. Returns what can now never run either, in the order of the graph.
+  std::vector<std::string> withhold(const std::string& name);
   /// The worker lost its memory: nothing ties groups to it any more.
   void forget_groups(std::size_t worker);
 
  private:
   enum class State { kWaiting, kReady, kRunning, kDone, kFailed, kBlocked };
 
+  /// Marks everything that waits for the job as blocked.
+  std::vector<std::string> block_dependants(std::size_t at);
   /// Smaller is better.
   int distance(const std::string& group, std::size_t worker) const;
 

@@ -6,9 +6,13 @@
 #include <map>
 #include <set>
 
+#include "framework/core/error.h"
+#include "framework/run/index.h"
 #include "framework/run/journal.h"
 #include "framework/run/result.h"
 #include "framework/run/run_lock.h"
+#include "framework/run/slurm.h"
+#include "framework/run/slurm_submission.h"
 
 namespace affinis::run {
 namespace fs = std::filesystem;
@@ -50,6 +54,26 @@ std::set<std::string> blocked_jobs(const std::vector<JournalJob>& jobs,
   return blocked;
 }
 
+/// What array tasks say of themselves, beside what the coordinator wrote when it was there last.
+void add_tasks(RunState& state, const RunState& tasks, bool coordinator_alive) {
+  // A coordinator has taken in what its tasks say.
+  if (coordinator_alive) return;
+  state.running = tasks.running;
+  std::set<std::string> known;
+  for (const FailureNote& failure : state.failures) known.insert(failure.name);
+  for (const FailureNote& failure : tasks.failures) {
+    if (!known.contains(failure.name)) state.failures.push_back(failure);
+  }
+}
+
+std::optional<ClusterStatus> cluster_status(const fs::path& folder) {
+  const auto queue = slurm_queue(folder);
+  if (!queue || queue->empty()) return std::nullopt;
+  ClusterStatus status{.name = slurm_name(folder)};
+  for (const QueuedTask& task : *queue) ++(task.state == "PENDING" ? status.waiting : status.running);
+  return status;
+}
+
 }  // namespace
 
 RunStatus read_status(const fs::path& folder) {
@@ -57,7 +81,11 @@ RunStatus read_status(const fs::path& folder) {
   // Before the results are counted: a run that ends meanwhile must not look like a broken one.
   status.coordinator_alive = is_locked(folder);
   const RunPlan plan = read_plan(folder);
-  const RunState state = read_state(folder);
+  RunState state = read_state(folder);
+  if (const std::int64_t submission = last_submission(folder); submission > 0) {
+    status.cluster = cluster_status(folder);
+    add_tasks(state, submission_state(folder, submission), status.coordinator_alive);
+  }
 
   std::map<std::string, std::size_t> position;
   std::vector<StageCosts> costs;
@@ -88,7 +116,7 @@ RunStatus read_status(const fs::path& folder) {
     status.failures.push_back({failure.name, failure.error, folder / failure.log});
   }
   std::map<std::string, double> running;
-  if (status.coordinator_alive) {
+  if (status.is_alive()) {
     for (const RunningJob& job : state.running) {
       if (!done.contains(job.name)) running[job.name] = job.share();
     }
@@ -129,7 +157,9 @@ RunStatus read_status(const fs::path& folder) {
       work_left +=
           costs[at].cost_left * (std::isnan(own_rate) ? rate(all_seconds, all_cost) : own_rate);
   }
-  status.seconds_left = work_left / static_cast<double>(std::max<std::int64_t>(plan.workers, 1));
+  const std::int64_t workers =
+      std::max(plan.workers, status.cluster ? status.cluster->running : std::int64_t{1});
+  status.seconds_left = work_left / static_cast<double>(std::max<std::int64_t>(workers, 1));
   status.finished = std::all_of(status.stages.begin(), status.stages.end(),
                                 [](const StageStatus& each) { return each.done == each.total; });
   return status;
@@ -152,11 +182,31 @@ nlohmann::json to_json(const RunStatus& status) {
     failures.push_back(
         {{"name", failure.name}, {"error", failure.error}, {"log", failure.log.string()}});
   }
+  nlohmann::json cluster;
+  if (status.cluster) {
+    cluster = {{"name", status.cluster->name},
+               {"running", status.cluster->running},
+               {"waiting", status.cluster->waiting}};
+  }
   return {{"finished", status.finished},
           {"coordinator_alive", status.coordinator_alive},
+          {"cluster", cluster},
           {"stages", stages},
           {"failures", failures},
           {"seconds_left", number(status.seconds_left)}};
+}
+
+void update_index(const fs::path& folder, Logger& logger) {
+  try {
+    const RunLock lock(folder);
+    Index index(folder, {}, logger);
+    for (const JournalJob& job : read_plan(folder).jobs) {
+      if (const auto result = read_result(folder / job.folder)) index.done(*result, job.folder, job.cost);
+    }
+  } catch (const Error&) {
+    // A coordinator is at work and keeps the index itself, or the folder is another user's.
+    return;
+  }
 }
 
 }  // namespace affinis::run

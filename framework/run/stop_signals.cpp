@@ -5,13 +5,17 @@ namespace {
 
 // A signal handler reaches nothing but globals.
 volatile std::sig_atomic_t stop_count = 0;
+volatile std::sig_atomic_t last_stop = 0;
 
-void count_stop(int) { stop_count = stop_count + 1; }
+void count_stop(int number) {
+  stop_count = stop_count + 1;
+  last_stop = number;
+}
 
 }  // namespace
 
 StopSignals::StopSignals() : start_(stop_count) {
-  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGPIPE}) {
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGPIPE}) {
     struct sigaction earlier = {};
     ::sigaction(number, nullptr, &earlier);
     if (number != SIGPIPE && earlier.sa_handler == SIG_IGN) continue;
@@ -29,5 +33,7 @@ StopSignals::~StopSignals() {
 }
 
 int StopSignals::count() const { return stop_count - start_; }
+
+int StopSignals::last() { return last_stop; }
 
 }  // namespace affinis::run

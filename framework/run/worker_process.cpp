@@ -83,6 +83,8 @@ struct ChildSetup {
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int number : {SIGPIPE, SIGINT, SIGTERM, SIGHUP}) ::signal(number, SIG_DFL);
+  // Slurm may warn every process of a task; a worker hears of a stop from its coordinator.
+  ::signal(SIGUSR1, SIG_IGN);
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != setup.parent) ::_exit(1);

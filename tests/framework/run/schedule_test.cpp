@@ -93,5 +93,15 @@ TEST(Schedule, AFailureBlocksOnlyDependants) {
   EXPECT_TRUE(schedule.is_over());
 }
 
+TEST(Schedule, WhatIsWithheldBlocksWhatNeedsItAlone) {
+  const JobGraph jobs = graph({job("a", {}), job("b", {}), job("needs a", {"a"}), job("needs both", {"a", "b"}),
+                               job("last", {"needs a"})});
+  Schedule schedule(jobs, {});
+  EXPECT_THAT(schedule.withhold("a"), ElementsAre("needs a", "needs both", "last"));
+  EXPECT_EQ(take(schedule, 0), "b");
+  schedule.finish("b");
+  EXPECT_TRUE(schedule.is_over());
+}
+
 }  // namespace
 }  // namespace affinis::run

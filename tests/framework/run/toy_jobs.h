@@ -109,6 +109,24 @@ class Crash : public JobKind {
   }
 };
 
+/// Kills the coordinator that started this worker in the first spec.times attempts.
+class KillCoordinator : public JobKind {
+ public:
+  void run(JobContext& context) const override {
+    tally("start " + context.job.name);
+    const std::filesystem::path file = context.folder / "attempts.txt";
+    const std::int64_t earlier =
+        std::filesystem::exists(file) ? parse_integer(read_file(file)).value() : 0;
+    if (earlier < context.job.spec.at("times").get<std::int64_t>()) {
+      write_file_atomically(file, std::to_string(earlier + 1));
+      ::kill(::getppid(), SIGKILL);
+      for (;;) ::pause();
+    }
+    std::filesystem::remove(file);
+    write_value(context, earlier);
+  }
+};
+
 /// Throws: spec.code names the affinis::Error's code, "foreign" a std::runtime_error, "number" an int.
 class Throw : public JobKind {
  public:
@@ -153,6 +171,7 @@ inline JobKinds kinds(int sum_version = 1) {
   kinds.add("sum", {}, std::make_shared<Sum>(sum_version));
   kinds.add("steps", {}, std::make_shared<Steps>());
   kinds.add("crash", {}, std::make_shared<Crash>());
+  kinds.add("kill_coordinator", {}, std::make_shared<KillCoordinator>());
   kinds.add("throw", {}, std::make_shared<Throw>());
   kinds.add("chatty", {}, std::make_shared<Chatty>());
   kinds.add("fill", {}, std::make_shared<Fill>());
