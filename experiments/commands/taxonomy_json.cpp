@@ -7,10 +7,24 @@ namespace {
 
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
+nlohmann::json edge_json(const taxonomy::Problem& problem, const taxonomy::Edge& edge) {
+  return {{"sources", choice_sources(problem, edge)},
+          {"order", edge.sources.size()},
+          {"affinity", number(edge.affinity)},
+          {"gain", number(edge.gain)},
+          {"quality", number(edge.quality)}};
+}
+
+nlohmann::json alternative_json(const taxonomy::Problem& problem, const taxonomy::Alternative& alternative) {
+  nlohmann::json json = edge_json(problem, problem.edges[alternative.edge]);
+  json["difference"] = alternative.difference;
+  return json;
+}
+
 nlohmann::json cell_json(const taxonomy::SweepCell& cell) {
   nlohmann::json result;
   if (cell.infeasible) {
-    result = {{"objective", taxonomy::objective_name(cell.problem.objective)},
+    result = {{"objective", taxonomy::objective_text(cell.problem)},
               {"value", nullptr},
               {"bound", nullptr},
               {"proven", false},
@@ -26,6 +40,7 @@ nlohmann::json cell_json(const taxonomy::SweepCell& cell) {
   }
   result["budget"] = cell.budget;
   result["max_order"] = cell.max_order;
+  result["marginal"] = cell.marginal ? nlohmann::json(*cell.marginal) : nlohmann::json(nullptr);
   return result;
 }
 
@@ -48,14 +63,11 @@ nlohmann::json solution_json(const taxonomy::Problem& problem, const taxonomy::S
   nlohmann::json choices = nlohmann::json::array();
   for (const std::size_t choice : solution.choices) {
     const taxonomy::Edge& edge = problem.edges[choice];
-    choices.push_back({{"target", problem.targets[edge.target]},
-                       {"sources", choice_sources(problem, edge)},
-                       {"order", edge.sources.size()},
-                       {"affinity", number(edge.affinity)},
-                       {"gain", number(edge.gain)},
-                       {"quality", number(edge.quality)}});
+    nlohmann::json json = edge_json(problem, edge);
+    json["target"] = problem.targets[edge.target];
+    choices.push_back(std::move(json));
   }
-  return {{"objective", taxonomy::objective_name(problem.objective)},
+  return {{"objective", taxonomy::objective_text(problem)},
           {"value", number(solution.value)},
           {"bound", number(solution.bound)},
           {"proven", solution.proven},
@@ -65,6 +77,28 @@ nlohmann::json solution_json(const taxonomy::Problem& problem, const taxonomy::S
           {"mean_quality", number(solution.mean_quality(problem))},
           {"nodes", solution.nodes},
           {"seconds", solution.seconds}};
+}
+
+nlohmann::json ranking_json(const taxonomy::Problem& problem, const taxonomy::Ranking& ranking) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const taxonomy::Solution& solution : ranking.taxonomies) list.push_back(solution_json(problem, solution));
+  return {{"complete", ranking.complete}, {"taxonomies", list}};
+}
+
+void add_alternatives(const taxonomy::Problem& problem, std::span<const taxonomy::TargetAlternatives> targets, nlohmann::json& solution) {
+  for (std::size_t t = 0; t < targets.size(); ++t) {
+    nlohmann::json& choice = solution.at("choices").at(t);
+    choice["alternatives"] = nlohmann::json::array();
+    for (const taxonomy::Alternative& alternative : targets[t].allowed) {
+      choice["alternatives"].push_back(alternative_json(problem, alternative));
+    }
+    choice["needs_more"] = nullptr;
+    if (!targets[t].other) continue;
+    nlohmann::json other = alternative_json(problem, *targets[t].other);
+    other["missing"] = nlohmann::json::array();
+    for (const std::size_t source : targets[t].other->missing) other["missing"].push_back(problem.sources[source]);
+    choice["needs_more"] = std::move(other);
+  }
 }
 
 nlohmann::json sweep_json(std::span<const taxonomy::SweepCell> cells) {

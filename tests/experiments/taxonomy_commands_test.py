@@ -157,6 +157,98 @@ class TaxonomyCommands(unittest.TestCase):
         self.solve(TABLE, "--budget", 2, "--lp", lp)
         self.assertTrue(lp.read_text().startswith("Maximize"))
 
+    def test_forced_and_forbidden_sources(self):
+        free = self.solve(TABLE, "--budget", 1, "--max-order", 2)
+        self.assertEqual(free["sources"], ["normal"])
+        forced = self.solve(TABLE, "--budget", 2, "--max-order", 2, "--force", "depth")
+        self.assertIn("depth", forced["sources"])
+        forbidden = self.solve(TABLE, "--budget", 2, "--max-order", 2, "--forbid", "normal")
+        self.assertEqual(forbidden["sources"], ["depth", "edge"])
+        self.assertEqual([c["target"] for c in forbidden["choices"]], ["depth", "edge", "normal"])
+        path = self.write("transfers.csv", TABLE)
+        solve = ("solve", "--transfers", path)
+        self.refuse(2, "'normal' is forced, but also excluded, forbidden or target-only", *solve, "--budget", 1, "--force", "normal", "--forbid", "normal")
+        self.refuse(1, "the forced tasks (depth, normal) cost 2, more than the budget of 1", *solve, "--budget", 1, "--force", "normal,depth")
+        self.refuse(2, "force: there is no task 'norml'", *solve, "--budget", 1, "--force", "norml")
+        swept = run("sweep", "--transfers", path, "--budgets", "1,2", "--force", "normal,depth", "--json")
+        cells = json.loads(swept.stdout)["cells"]
+        self.assertIn("the forced tasks", cells[0]["infeasible"])
+        self.assertIn("depth", cells[1]["sources"])
+
+    def test_mixed_objective(self):
+        found = self.solve(TABLE, "--budget", 1, "--max-order", 2, "--objective", "affinity:0.5,gain:0.5")
+        self.assertEqual(found["objective"], "affinity:0.5,gain:0.5")
+        self.assertAlmostEqual(found["value"], 0.5 * (0.3 + 0.6 + 0.25) + 0.5 * (0.8 + 0.9 + 0.6))
+        path = self.write("transfers.csv", TABLE)
+        self.refuse(2, "at least 0 behind gain", "solve", "--transfers", path, "--budget", 1, "--objective", "affinity:1,gain:-1")
+
+    def test_ties_and_the_next_best(self):
+        text = HEADER + "a,t,1,0.5,,\nb,t,1,0.5,,\nc,t,1,0.25,,\na+b,t,2,0.5,,\n"
+        found = self.solve(text, "--budget", 2, "--max-order", 2, "--all-optima", 5, "--next", 5)
+        self.assertTrue(found["optima"]["complete"])
+        self.assertEqual([t["sources"] for t in found["optima"]["taxonomies"]], [["a"], ["b"]])
+        self.assertEqual([t["sources"] for t in found["ranking"]["taxonomies"]], [["a"], ["b"], ["c"]])
+        self.assertEqual([t["value"] for t in found["ranking"]["taxonomies"]], [0.5, 0.5, 0.25])
+        capped = self.solve(text, "--budget", 2, "--max-order", 2, "--all-optima", 1)
+        self.assertFalse(capped["optima"]["complete"])
+        self.assertEqual(len(capped["optima"]["taxonomies"]), 1)
+        printed = run("solve", "--transfers", self.write("transfers.csv", text), "--budget", 1, "--next", 3, "--all-optima", 1).stdout
+        self.assertIn("tied with the best; there may be more", printed)
+        self.assertIn("0.250000", printed)
+        self.refuse(2, "--next", "solve", "--transfers", self.folder / "transfers.csv", "--budget", 1, "--next", 0)
+
+    def test_alternatives(self):
+        found = self.solve(TABLE, "--budget", 2, "--max-order", 2, "--target-only", "depth", "--alternatives", 2)
+        depth = found["choices"][0]
+        self.assertEqual(depth["sources"], ["edge", "normal"])
+        self.assertEqual([a["sources"] for a in depth["alternatives"]], [["normal"], ["edge"]])
+        self.assertAlmostEqual(depth["alternatives"][0]["difference"], 0.3 - 0.4)
+        self.assertIsNone(depth["needs_more"])
+        one = self.solve(TABLE, "--budget", 1, "--max-order", 2, "--alternatives", 2)["choices"][0]
+        self.assertEqual(one["needs_more"]["sources"], ["self"])
+        self.assertEqual(one["needs_more"]["missing"], ["depth"])
+        self.assertAlmostEqual(one["needs_more"]["difference"], 0.2)
+        printed = run("solve", "--transfers", self.write("transfers.csv", TABLE), "--budget", 1, "--alternatives", 1).stdout
+        self.assertIn("would also need", printed)
+
+    def test_the_budget_has_a_marginal_value(self):
+        path = self.write("transfers.csv", TABLE)
+        cells = json.loads(run("sweep", "--transfers", path, "--budgets", "1-3", "--json").stdout)["cells"]
+        for cell, following in zip(cells, cells[1:]):
+            self.assertAlmostEqual(cell["marginal"], following["value"] - cell["value"])
+        self.assertEqual(cells[-1]["marginal"], 0)
+        alone = json.loads(run("sweep", "--transfers", path, "--budgets", "1", "--json").stdout)["cells"]
+        self.assertEqual(alone[0]["marginal"], cells[0]["marginal"])
+
+    def test_each_odd_input_has_its_rule(self):
+        """The table of taxonomy/README.md, line by line."""
+        def refuse(code, sentence, text, *flags):
+            self.refuse(code, sentence, "solve", "--transfers", self.write("odd.csv", text), "--budget", 1, *flags)
+
+        for odd in ("nan", "NaN", "inf", "-Infinity", "1e999"):
+            refuse(1, f"odd.csv line 2: '{odd}' in column affinity is not a finite number", HEADER + f"a,t,1,{odd},1,1\n")
+        empty = self.solve(HEADER + "a,t,1,,1,1\nb,t,1,0.1,1,1\n", "--budget", 1)
+        self.assertEqual(empty["sources"], ["b"])
+        refuse(1, "have no affinity", HEADER + "a,t,1,,1,1\n")
+        negative = self.solve(HEADER + "a,t,1,-2,1,1\nb,t,1,-1,1,1\n", "--budget", 1)
+        self.assertEqual((negative["sources"], negative["value"]), (["b"], -1))
+        cycle = self.solve(HEADER + "t,t,1,9,1,1\nself,t,1,0.5,1,1\nt,u,1,1,1,1\n", "--budget", 1)
+        self.assertEqual([c["sources"] for c in cycle["choices"]], [["self"], ["t"]])
+        cycle = self.solve(HEADER + "t,t,1,9,1,1\nt,u,1,1,1,1\n", "--budget", 1)
+        self.assertEqual([c["sources"] for c in cycle["choices"]], [["t"], ["t"]])
+        refuse(1, "the target is empty", HEADER + "a,,1,1,1,1\n")
+        refuse(1, "stands in line 2 already", HEADER + "a+b,t,2,1,1,1\nb+a,t,2,1,1,1\n")
+        unknown = HEADER + "a,t,1,1,1,1\n"
+        for flag in ("--exclude", "--source-only", "--target-only", "--force", "--forbid"):
+            refuse(2, f"{flag[2:]}: there is no task 'x'", unknown, flag, "x")
+        refuse(2, "cost: there is no task 'x'", unknown, "--costs", self.write("costs.csv", "task,cost\nx,1\n"))
+        free = self.write("costs.csv", "task,cost\na,0\n")
+        table = self.write("free.csv", HEADER + "a,t,1,1,1,1\nb,t,1,2,1,1\n")
+        nothing = run("solve", "--transfers", table, "--budget", 0, "--costs", free, "--json")
+        self.assertEqual(json.loads(nothing.stdout)["sources"], ["a"])
+        self.refuse(1, "no choice of sources within a budget of 0 serves every target: 't' goes unserved; a budget of 1 is enough",
+                    "solve", "--transfers", table, "--budget", 0)
+
     def test_significance(self):
         path = self.write("transfers.csv", TABLE)
         arguments = ("significance", "--transfers", path, "--budget", 1, "--draws", 200)
@@ -215,6 +307,9 @@ class TaxonomyCommands(unittest.TestCase):
             result = run(command, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("--json", result.stdout)
+        flags = run("solve", "--help").stdout
+        for flag in ("--force", "--forbid", "--all-optima", "--next", "--alternatives", "affinity:0.5,gain:0.5", "--time-limit", "--lp"):
+            self.assertIn(flag, flags)
 
     def test_published_table(self):
         table = Path(__file__).resolve().parents[3] / "shared" / "published" / "transfers_1k.csv"
