@@ -30,6 +30,13 @@ struct TargetAffinity {
 /// Throws Error(kData) that names the target: no transfer at all, networks that share no image, a repeated set of sources.
 TargetAffinity target_affinity(const LossTable& table, const AffinityOptions& options = {});
 
+/// The same from win rates measured elsewhere, baselines among the networks.
+TargetAffinity target_affinity(const Tournament& all, const AffinityOptions& options = {});
+
+/// Positions of the networks that take part in the tournament: `self` and what is no baseline. Throws Error(kData) when there are none.
+std::vector<std::size_t> contestants_of(const std::vector<std::string>& networks, const std::string& target,
+                                        const AffinityOptions& options);
+
 /// The transfer table of all targets, one loss table each.
 TransferTable make_transfer_table(std::span<const LossTable> tables, const AffinityOptions& options = {});
 

@@ -1,55 +1,72 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "taxonomy/affinity.h"
+#include "taxonomy/resampling.h"
 
 namespace affinis::taxonomy {
 
 struct BootstrapOptions {
   std::int64_t draws = 1000;
   std::uint64_t seed = 0;
-  double level = 0.95;                               ///< of the intervals, in (0, 1)
-  std::map<std::int64_t, std::string> building_of;   ///< by image: whole buildings are drawn, not images; empty: images
+  double level = 0.95;  ///< of the intervals, between 0 and 1
 };
 
-/// A number and what redrawing the test images does to it.
+/// A number and what drawing the test set anew does to it.
 struct Interval {
-  double value = 0;      ///< on the images as they are; NaN when missing
-  double low = 0;        ///< percentiles of the draws where it is defined; NaN where it is nowhere
+  double value = 0;  ///< on the test set as it is; NaN when missing
+  double low = 0;    ///< percentiles of the draws in which it is defined; NaN where in none
   double high = 0;
-  double deviation = 0;  ///< standard deviation of the draws
+  double deviation = 0;  ///< standard deviation of those draws
 };
 
 /// One target's numbers with their uncertainty.
+///
+/// Two networks are *tied* when the one behind by affinity reaches the other in more than
+/// (1 - level) / 2 of the draws (a draw without affinities counts for neither): their order may be
+/// chance. A target's ranking is called noise when fewer than half of the pairs of its transfers
+/// are told apart in that sense.
 struct TargetBootstrap {
   std::string target;
   std::vector<std::string> networks;  ///< of the tournament, as in TargetAffinity
-  std::int64_t images = 0;
-  std::int64_t units = 0;             ///< what was drawn: images or buildings
-  std::int64_t draws = 0;
   std::vector<Interval> affinity;     ///< one a network
   std::vector<Interval> gain;
   std::vector<Interval> quality;
-  std::vector<Interval> wins;         ///< networks x networks
-  std::vector<float> affinity_draws;  ///< draws x networks; NaN where two networks shared no drawn image
-  std::vector<float> gain_draws;
-  std::vector<float> quality_draws;
-  /// Networks by affinity, best first, and after each whether it is tied with the next: the interval of their win rate holds one half.
-  std::vector<std::size_t> ranking;
-  std::vector<char> tied_with_next;
-  double told_apart = 0;              ///< share of the pairs of transfers (`self` left out) whose win rate's interval excludes one half
-  bool noise = false;                 ///< there are such pairs, and fewer than half are told apart: the ranking of this target is noise
+  std::vector<Interval> wins;        ///< networks x networks
+  std::vector<std::size_t> ranking;  ///< networks by affinity, best first
+  std::vector<char> tied_with_next;  ///< one a place of the ranking; 0 for the last
+  std::size_t best = 0;              ///< the best transfer (`self` left out); networks.size(): none
+  std::vector<char> tied_with_best;  ///< one a network; 1 for `best` itself
+  double told_apart = 0;             ///< share of the pairs of transfers; NaN with fewer than two
+  bool noise = false;
 };
 
-/// Redraws the test images (or whole buildings, which images of one building share) with replacement and recomputes every win rate,
-/// affinity, gain and quality. The same draws for every target with as many units; they depend on seed, draw and unit alone, and the
-/// result not on the number of threads. Throws as target_affinity, Error(kUsage) when draws is not positive or level not in (0, 1), and
-/// Error(kData) that names an image without a building, or a single building.
-TargetBootstrap bootstrap_target(const LossTable& table, const AffinityOptions& affinity_options = {}, const BootstrapOptions& options = {});
+/// The percentile interval of `value` from its draws (NaN where undefined), linear between
+/// neighbours as NumPy's percentile has it. Throws Error(kUsage) for a level outside (0, 1).
+Interval percentile_interval(double value, std::vector<float> draws, double level);
+
+/// Intervals and ties of one target from its affinities and the same under weightings. Throws
+/// Error(kInternal) when the two are not of the same networks, and as percentile_interval().
+TargetBootstrap summarise_draws(const TargetAffinity& point, const ReweighedTarget& draws,
+                                double level);
+
+/// Draws the test set anew `draws` times, the same ones for every target, and recomputes every win
+/// rate, affinity, gain and quality (Efron 1979). `points` are the affinities of `tables`. Depends
+/// on the seed alone. `after_target` is for progress. Throws as bootstrap_draws(), reweigh() and
+/// percentile_interval().
+std::vector<TargetBootstrap> bootstrap(std::span<const LossTable> tables,
+                                       std::span<const TargetAffinity> points,
+                                       const TestUnits& units, const AffinityOptions& affinity = {},
+                                       const BootstrapOptions& options = {},
+                                       const std::function<void()>& after_target = {});
+
+/// Further columns of a transfer table made of the same targets: affinity_low, affinity_high,
+/// gain_low, gain_high, quality_low, quality_high, tied_with_best (yes or no).
+void add_interval_columns(TransferTable& table, std::span<const TargetBootstrap> targets);
 
 }  // namespace affinis::taxonomy

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 
@@ -19,6 +20,27 @@ namespace affinis::taxonomy {
 namespace {
 
 const std::array<std::string, 4> kColumns = {"network", "target", "image", "loss"};
+const std::string kBuilding = "building";
+
+using Buildings = std::map<std::int64_t, std::string>;
+
+std::int64_t parse_image(const std::string& cell, const std::string& name, std::int64_t line) {
+  const std::optional<std::int64_t> image = parse_integer(cell);
+  AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", name, line, cell);
+  return *image;
+}
+
+/// Leaves a table without buildings when none of its images' is known.
+void set_buildings(LossTable& table, const Buildings& buildings) {
+  std::vector<std::string> found = table.buildings;
+  found.resize(table.images.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto place = buildings.find(table.images[i]);
+    if (place != buildings.end()) found[i] = place->second;
+  }
+  const bool any = std::any_of(found.begin(), found.end(), [](const std::string& building) { return !building.empty(); });
+  if (any) table.buildings = std::move(found);
+}
 
 /// The losses of one target while files are read; NaN with the flag unset is a cell that no file had.
 struct Collected {
@@ -62,6 +84,9 @@ void check_loss_table(const LossTable& table) {
   AFFINIS_CHECK(table.losses.size() == table.networks.size() * table.images.size(), ErrorCode::kData,
                 "losses of {}: {} networks and {} images need {} losses, but there are {}", table.target, table.networks.size(),
                 table.images.size(), table.networks.size() * table.images.size(), table.losses.size());
+  AFFINIS_CHECK(table.buildings.empty() || table.buildings.size() == table.images.size(), ErrorCode::kData,
+                "losses of {}: there are {} images, but {} buildings; give one an image", table.target, table.images.size(),
+                table.buildings.size());
   std::set<std::string> names;
   for (const std::string& network : table.networks) {
     AFFINIS_CHECK(!network.empty(), ErrorCode::kData, "losses of {}: a network has no name", table.target);
@@ -79,22 +104,24 @@ void check_loss_table(const LossTable& table) {
 
 std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> paths) {
   std::map<std::string, Collected> targets;
+  Buildings buildings;
   for (const std::filesystem::path& path : paths) {
     const std::string name = path.string();
     const std::string text = read_file(path);
     std::vector<std::size_t> columns;
+    std::optional<std::size_t> building_column;
     for_each_record(text, name, [&](const CsvRecord& record) {
       if (columns.empty()) {
         columns = find_columns(record, kColumns, name);
+        const bool has = std::any_of(record.fields.begin(), record.fields.end(), [](const auto& field) { return trim(field) == kBuilding; });
+        if (has) building_column = find_columns(record, std::array{kBuilding}, name).front();
         return;
       }
       const std::string network = trim(record.fields[columns[0]]);
       const std::string target = trim(record.fields[columns[1]]);
-      const std::optional<std::int64_t> image = parse_integer(record.fields[columns[2]]);
       AFFINIS_CHECK(!network.empty() && !target.empty(), ErrorCode::kData, "{} line {}: the {} is empty", name, record.line,
                     network.empty() ? "network" : "target");
-      AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", name, record.line,
-                    record.fields[columns[2]]);
+      const std::int64_t image = parse_image(record.fields[columns[2]], name, record.line);
       const double loss = parse_loss(record.fields[columns[3]], name, record.line);
       Collected& collected = targets[target];
       const auto [position, fresh] = collected.network_positions.emplace(network, collected.networks.size());
@@ -102,15 +129,42 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
         collected.networks.push_back(network);
         collected.losses.emplace_back();
       }
-      collected.images.insert(*image);
-      AFFINIS_CHECK(collected.losses[position->second].emplace(*image, loss).second, ErrorCode::kData,
+      collected.images.insert(image);
+      AFFINIS_CHECK(collected.losses[position->second].emplace(image, loss).second, ErrorCode::kData,
                     "{} line {}: the loss of network '{}' for target '{}' on image {} was given before; remove one of the two", name,
-                    record.line, network, target, *image);
+                    record.line, network, target, image);
+      if (!building_column) return;
+      const std::string building = trim(record.fields[*building_column]);
+      if (building.empty()) return;
+      const auto [place, first] = buildings.emplace(image, building);
+      AFFINIS_CHECK(first || place->second == building, ErrorCode::kData,
+                    "{} line {}: image {} is of building '{}' here, but was of '{}' before; make the two agree", name, record.line, image,
+                    building, place->second);
     });
   }
   std::vector<LossTable> tables;
   for (const auto& [target, collected] : targets) tables.push_back(assemble(target, collected));
+  for (LossTable& table : tables) set_buildings(table, buildings);
   return tables;
+}
+
+void read_buildings(const std::filesystem::path& path, std::vector<LossTable>& tables) {
+  const std::string name = path.string();
+  const std::array<std::string, 2> needed = {"image", kBuilding};
+  Buildings buildings;
+  std::vector<std::size_t> columns;
+  for_each_record(read_file(path), name, [&](const CsvRecord& record) {
+    if (columns.empty()) {
+      columns = find_columns(record, needed, name);
+      return;
+    }
+    const std::int64_t image = parse_image(record.fields[columns[0]], name, record.line);
+    const std::string building = trim(record.fields[columns[1]]);
+    AFFINIS_CHECK(!building.empty(), ErrorCode::kData, "{} line {}: the building is empty", name, record.line);
+    AFFINIS_CHECK(buildings.emplace(image, building).second, ErrorCode::kData,
+                  "{} line {}: image {} has a building already; remove one of the two", name, record.line, image);
+  });
+  for (LossTable& table : tables) set_buildings(table, buildings);
 }
 
 }  // namespace affinis::taxonomy

@@ -115,6 +115,37 @@ TEST_F(LossFiles, AreJoinedOverFilesAndTargets) {
   EXPECT_EQ(tables[1].target, "edge");
 }
 
+TEST_F(LossFiles, KnowBuildings) {
+  const std::vector<std::filesystem::path> paths = {
+      write("one.csv", "network,target,image,loss,building\nself,depth,7,0.5,x\nself,depth,3,0.25,\nself,edge,9,2,y\n"),
+      write("two.csv", "network,target,image,loss\na,depth,9,1\nself,normal,4,1\n")};
+  std::vector<LossTable> tables = read_loss_tables(paths);
+  EXPECT_THAT(tables[0].buildings, ElementsAre("", "x", "y"));
+  EXPECT_THAT(tables[1].buildings, ElementsAre("y"));
+  EXPECT_TRUE(tables[2].buildings.empty());
+  read_buildings(write("buildings.csv", "building,image\nz,4\nz,3\n"), tables);
+  EXPECT_THAT(tables[0].buildings, ElementsAre("z", "x", "y"));
+  EXPECT_THAT(tables[2].buildings, ElementsAre("z"));
+}
+
+TEST_F(LossFiles, BuildingsThatDisagreeAreAnError) {
+  const std::string header = "network,target,image,loss,building\n";
+  EXPECT_THAT(sentence_of(header + "a,b,1,1,x\nc,b,1,1,y\n"), HasSubstr("bad.csv line 3: image 1 is of building 'y' here, but was of 'x'"));
+  EXPECT_THAT(sentence_of("network,target,image,loss,building,building\na,b,1,1,x,x\n"), HasSubstr("'building' stands twice"));
+  const auto read = [&](const std::string& rows) {
+    std::vector<LossTable> tables = {example()};
+    try {
+      read_buildings(write("bad.csv", "image,building\n" + rows), tables);
+    } catch (const Error& error) {
+      return error.sentence();
+    }
+    return std::string("no error");
+  };
+  EXPECT_THAT(read("1,x\n1,y\n"), HasSubstr("bad.csv line 3: image 1 has a building already"));
+  EXPECT_THAT(read("1,\n"), HasSubstr("bad.csv line 2: the building is empty"));
+  EXPECT_THAT(read("one,x\n"), HasSubstr("'one' in column image"));
+}
+
 TEST_F(LossFiles, BadInputGivesFileAndLine) {
   const std::string header = "network,target,image,loss\n";
   EXPECT_THAT(sentence_of("network,target,loss\na,b,1\n"), HasSubstr("bad.csv line 1: the column 'image' is missing"));
