@@ -2,7 +2,7 @@
 
 namespace affinis::experiments {
 
-/// The report's page, style and script, built in from report.html, report.css and report.js.
+/// The report's page, style and script, built in from the files in page/.
 extern const char* const kReportHtml;
 extern const char* const kReportCss;
 extern const char* const kReportJs;

@@ -1,7 +1,9 @@
 #include "experiments/report/report_data.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 #include <string>
@@ -10,9 +12,11 @@
 #include "experiments/commands/taxonomy_json.h"
 #include "experiments/report/assets.h"
 #include "experiments/report/picture.h"
+#include "experiments/report/report_statistics.h"
 #include "experiments/report/shape.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
+#include "framework/core/hash.h"
 #include "framework/core/json.h"
 #include "taxonomy/problem.h"
 #include "taxonomy/solver.h"
@@ -26,9 +30,10 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kFormat = 1;
 constexpr double kMostBudgets = 40;
 constexpr double kSolveSeconds = 5;
+constexpr std::size_t kFingerprintDigits = 16;
 
 Shape summary_shape() {
-  const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"value", Shape::number()}});
+  const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"value", Shape::number()}, {"higher_is_better", Shape::flag()}});
   const Shape point = Shape::object({{"step", Shape::number().required()}, {"train_loss", Shape::number()}, {"validation_loss", Shape::number()}});
   const Shape network = Shape::object({{"mean_loss", Shape::number()},
                                        {"metrics", Shape::list(metric)},
@@ -86,6 +91,7 @@ Shape taxonomy_shape() {
                                     {"objective", Shape::text()},
                                     {"value", Shape::number()},
                                     {"bound", Shape::number()},
+                                    {"marginal", Shape::number()},
                                     {"proven", Shape::flag()},
                                     {"sources", Shape::list(Shape::text()).required()},
                                     {"choices", Shape::list(choice).required()},
@@ -126,15 +132,30 @@ nlohmann::json read_cells(const fs::path& path) {
 
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
+/// A further column's cell as a number; NaN for anything else.
+double further_number(const std::string& cell) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(cell.data(), cell.data() + cell.size(), value);
+  return error == std::errc() && end == cell.data() + cell.size() && std::isfinite(value) ? value : std::numeric_limits<double>::quiet_NaN();
+}
+
+/// Rows with what bootstrapping adds, where the table has it: <measure>_low, <measure>_high and tied_with_next (`taxonomy affinity --bootstrap`).
 nlohmann::json transfers_json(const taxonomy::TransferTable& table) {
+  const std::set<std::string> numbers = {"affinity_low", "affinity_high", "gain_low", "gain_high", "quality_low", "quality_high"};
   nlohmann::json rows = nlohmann::json::array();
   for (const taxonomy::TransferRow& row : table.rows) {
-    rows.push_back({{"sources", row.sources},
-                    {"target", row.target},
-                    {"order", row.order},
-                    {"affinity", number(row.affinity)},
-                    {"gain", number(row.gain)},
-                    {"quality", number(row.quality)}});
+    nlohmann::json json = {{"sources", row.sources},
+                           {"target", row.target},
+                           {"order", row.order},
+                           {"affinity", number(row.affinity)},
+                           {"gain", number(row.gain)},
+                           {"quality", number(row.quality)}};
+    for (std::size_t i = 0; i < table.extra_columns.size(); ++i) {
+      const std::string& column = table.extra_columns[i];
+      if (numbers.contains(column) && std::isfinite(further_number(row.extra[i]))) json[column] = further_number(row.extra[i]);
+      if (column == "tied_with_next" && row.extra[i] == "yes") json[column] = true;
+    }
+    rows.push_back(std::move(json));
   }
   return rows;
 }
@@ -201,6 +222,41 @@ void embed_pictures(nlohmann::json& data, const fs::path& folder, Logger& logger
   }
 }
 
+/// Each task's family, from the summary; where that has none, the published ones.
+nlohmann::json families_of(const nlohmann::json& data, const taxonomy::TransferTable& table) {
+  nlohmann::json families = nlohmann::json::object();
+  if (!data.contains("summary")) return published_families(table);
+  for (const nlohmann::json& task : data.at("summary").value("tasks", nlohmann::json::array())) {
+    const auto family = task.find("family");
+    if (family != task.end() && family->is_string()) families[task.at("name").get<std::string>()] = *family;
+  }
+  return families.empty() ? published_families(table) : families;
+}
+
+/// The table's rows, its taxonomies (solved here where there is no taxonomy.json), and what follows from both.
+void add_table(nlohmann::json& data, const fs::path& transfers, const fs::path& taxonomy, Logger& logger) {
+  const taxonomy::TransferTable table = taxonomy::read_transfer_table(transfers);
+  data["transfers"] = transfers_json(table);
+  data["fingerprint"] = hash128_hex(read_file(transfers)).substr(0, kFingerprintDigits);
+  std::vector<std::string> left_out;
+  if (fs::exists(taxonomy)) {
+    data["cells"] = read_cells(taxonomy);
+  } else {
+    try {
+      data["cells"] = computed_cells(table);
+      data["computed"] = true;
+    } catch (const Error& error) {
+      data["no_taxonomy"] = error.what();
+      logger.warning("the report shows no taxonomy: {}", error.what());
+    }
+  }
+  if (data.contains("cells")) data["random"] = random_taxonomies(table, data.at("cells"), !data.contains("computed"), left_out);
+  const nlohmann::json families = families_of(data, table);
+  data["families"] = families;
+  data["tree"] = task_tree_json(table, best_known_objective(table), families, left_out);
+  data["left_out"] = left_out;
+}
+
 }  // namespace
 
 nlohmann::json report_data(const fs::path& folder, Logger& logger) {
@@ -216,20 +272,8 @@ nlohmann::json report_data(const fs::path& folder, Logger& logger) {
     data["summary"] = read_summary(summary);
     embed_pictures(data, folder, logger);
   }
-  if (fs::exists(transfers)) {
-    const taxonomy::TransferTable table = taxonomy::read_transfer_table(transfers);
-    data["transfers"] = transfers_json(table);
-    if (!fs::exists(taxonomy)) {
-      try {
-        data["cells"] = computed_cells(table);
-        data["computed"] = true;
-      } catch (const Error& error) {
-        data["no_taxonomy"] = error.what();
-        logger.warning("the report shows no taxonomy: {}", error.what());
-      }
-    }
-  }
-  if (fs::exists(taxonomy)) data["cells"] = read_cells(taxonomy);
+  if (fs::exists(transfers)) add_table(data, transfers, taxonomy, logger);
+  if (!fs::exists(transfers) && fs::exists(taxonomy)) data["cells"] = read_cells(taxonomy);
   if (fs::exists(settings)) data["settings"] = read_file(settings);
   return data;
 }

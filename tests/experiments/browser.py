@@ -131,6 +131,28 @@ class Browser:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=place[0], y=place[1], button="left", clickCount=1)
 
+    def tap(self, selector):
+        """A finger on the middle of the first element that `selector` finds."""
+        place = self.evaluate("(() => { const e = document.querySelector(%s); e.scrollIntoView({block: 'center', behavior: 'instant'});"
+                              " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()" % json.dumps(selector))
+        self.call("Input.dispatchTouchEvent", type="touchStart", touchPoints=[{"x": place[0], "y": place[1]}])
+        self.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def download(self, selector, folder):
+        """Clicks what `selector` finds and returns the file that comes of it."""
+        before = set(os.listdir(folder))
+        self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        self.evaluate("document.querySelector(%s).click()" % json.dumps(selector))
+        end = time.monotonic() + SECONDS
+        while True:
+            fresh = set(os.listdir(folder)) - before
+            if len(fresh) == 1 and not any(name.endswith(".crdownload") for name in fresh):
+                return Path(folder) / fresh.pop()
+            if time.monotonic() > end:
+                raise RuntimeError("no download came of " + selector)
+            self.evaluate("0")
+            time.sleep(0.05)
+
     def screenshot(self, path):
         """The whole page as PNG."""
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]

@@ -1,33 +1,67 @@
-"""The report as its readers use it: in a browser, on a phone, on paper, and as graph files."""
+"""What `report` writes: one file, graphs for other programs, numbers that agree with the other commands."""
 
 import csv
 import json
 import os
 import re
+import shutil
+import subprocess
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from browser import Browser, program
-from cli import CliTest
-from study_folder import TASKS, write_folder
+from cli import SOURCE, CliTest
+from report_page import BARE, HEADER
+from study_folder import write_folder
 
-HOSTILE = "</script><img src=x onerror=alert(1)>"
-HEADER = "sources,target,order,affinity,gain,quality\n"
-BARE = HEADER + (
-    "self,depth,1,0.5,0.9,0.5\n"
-    "normal,depth,1,0.3,0.8,0.4\n"
-    "edge,depth,1,0.1,0.4,0.1\n"
-    "edge+normal,depth,2,0.4,,0.45\n"
-    "self,normal,1,0.6,0.9,0.5\n"
-    "depth,normal,1,0.2,0.7,0.3\n"
-    "edge,normal,1,0.1,0.6,0.1\n"
-    "self,edge,1,0.7,0.9,0.5\n"
-    "normal,edge,1,0.25,0.6,0.2\n"
-)
 GRAPHML = "{http://graphml.graphdrawing.org/xmlns}"
-SET_BUDGET = "(v => { const s = document.getElementById('budget'); s.value = v; s.dispatchEvent(new Event('input')); })(%d)"
-SET_ORDER = "(v => { const s = document.getElementById('order'); s.value = v; s.dispatchEvent(new Event('change')); })(%d)"
-NODES = "[...document.querySelectorAll('#graph .node.%s')].map(n => n.dataset.task).sort()"
+YED = "{http://www.yworks.com/xml/graphml}"
+TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "number": (int, float), "integer": int}
+
+
+def complaints(value, schema, root, place=""):
+    """What is wrong with a value by the part of JSON Schema that our schema uses."""
+    if "$ref" in schema:
+        found = root
+        for step in schema["$ref"].split("/")[1:]:
+            found = found[step]
+        yield from complaints(value, found, root, place)
+        return
+    known = {"$schema", "$defs", "title", "description", "type", "required", "properties", "items", "minimum", "minLength", "minItems", "uniqueItems"}
+    assert set(schema) <= known, "this check does not know " + str(set(schema) - known)
+    kinds = schema.get("type", list(TYPES))
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if not any(isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool)) for kind in kinds):
+        yield place + ": not of type " + str(kinds)
+        return
+    if isinstance(value, (int, float)) and value < schema.get("minimum", value):
+        yield place + ": too small"
+    if isinstance(value, str) and len(value) < schema.get("minLength", 0):
+        yield place + ": too short"
+    if isinstance(value, list):
+        if len(value) < schema.get("minItems", 0) or (schema.get("uniqueItems") and len(set(value)) < len(value)):
+            yield place + ": too few, or one twice"
+        for i, item in enumerate(value):
+            yield from complaints(item, schema.get("items", {}), root, place + "/" + str(i))
+    if isinstance(value, dict):
+        for key in schema.get("required", []):
+            if key not in value:
+                yield place + ": lacks " + key
+        for key, part in schema.get("properties", {}).items():
+            if key in value:
+                yield from complaints(value[key], part, root, place + "/" + key)
+
+
+def jsonschema_accepts(value, schema):
+    """The same by the reference implementation; None where it is not installed."""
+    try:
+        import jsonschema
+    except ImportError:
+        return None
+    try:
+        jsonschema.validate(value, schema)
+    except jsonschema.ValidationError:
+        return False
+    return True
 
 
 class ReportFiles(CliTest):
@@ -66,7 +100,7 @@ class ReportFiles(CliTest):
         data = self.embedded(self.report(folder))
         self.assertEqual(data["cells"], swept["cells"])
         self.assertNotIn("computed", data)
-        self.assertEqual(sorted(os.listdir(os.path.join(folder, "graphs"))), ["taxonomy-b2-o1.dot", "taxonomy-b2-o1.graphml"])
+        self.assertEqual(sorted(os.listdir(os.path.join(folder, "graphs"))), ["taxonomies.json", "taxonomy-b2-o1.dot", "taxonomy-b2-o1.graphml"])
 
     def test_a_table_without_a_taxonomy_is_still_reported_and_says_so(self):
         folder = self.bare(HEADER + "a,b,1,,,\nself,a,1,0.5,0.5,0.5\n")
@@ -85,6 +119,7 @@ class ReportFiles(CliTest):
             if not cell["choices"]:
                 continue
             stem = "taxonomy-b%d-o%d" % (cell["budget"], cell["max_order"])
+            found -= {"taxonomies.json"}
             found -= {stem + ".graphml", stem + ".dot"}
             tasks = set(cell["sources"]) | {choice["target"] for choice in cell["choices"]}
             joint = [choice for choice in cell["choices"] if len(choice["sources"]) > 1]
@@ -94,7 +129,7 @@ class ReportFiles(CliTest):
             names = {key.get("id"): key.get("attr.name") for key in root.iter(GRAPHML + "key")}
             nodes = [{names[d.get("key")]: d.text for d in node.iter(GRAPHML + "data")} for node in root.iter(GRAPHML + "node")]
             self.assertEqual({node["name"] for node in nodes if node["kind"] == "task"}, tasks)
-            self.assertEqual({node["name"] for node in nodes if node["labelled"] == "1"}, set(cell["sources"]))
+            self.assertEqual({node["name"] for node in nodes if node["labelled"] == "true"}, set(cell["sources"]))
             self.assertEqual(sum(node["kind"] == "junction" for node in nodes), len(joint))
             self.assertEqual(len(list(root.iter(GRAPHML + "edge"))), edges)
             with open(os.path.join(folder, "graphs", stem + ".dot")) as file:
@@ -132,9 +167,110 @@ class ReportFiles(CliTest):
             if file.endswith(".dot"):
                 self.assert_balanced(text)
                 self.assertIn('"a\\"b\\\\"', text)
-            else:
+            elif file.endswith(".graphml"):
                 found = {d.text for d in ElementTree.fromstring(text).iter(GRAPHML + "data")}
                 self.assertLessEqual(set(names.values()), found)
+
+    def test_networkx_reads_the_graphs(self):
+        try:
+            import networkx
+        except ImportError:
+            self.skipTest("no networkx here: whether it reads the GraphML files is not tested")
+        folder = self.bare()
+        for cell in self.embedded(self.report(folder))["cells"]:
+            if not cell["choices"]:
+                continue
+            graph = networkx.read_graphml(os.path.join(folder, "graphs", "taxonomy-b%d-o%d.graphml" % (cell["budget"], cell["max_order"])))
+            self.assertTrue(graph.is_directed())
+            named = {data["name"]: (node, data) for node, data in graph.nodes(data=True)}
+            self.assertEqual({name for name, (_, data) in named.items() if data["labelled"]}, set(cell["sources"]))
+            for choice in cell["choices"]:
+                target = named[choice["target"]][0]
+                sources = [choice["target"]] if choice["sources"] == ["self"] else choice["sources"]
+                before = named["+".join(sources) + ">" + choice["target"]][0] if len(sources) > 1 else named[sources[0]][0]
+                edge = graph.edges[before, target]
+                self.assertEqual({key: edge.get(key) for key in ("affinity", "gain", "quality")}, {key: choice[key] for key in ("affinity", "gain", "quality")})
+                if len(sources) > 1:
+                    self.assertEqual(set(graph.predecessors(before)), {named[source][0] for source in sources})
+
+    def test_yed_finds_places_labels_and_shapes(self):
+        folder = self.bare()
+        self.report(folder)
+        root = ElementTree.parse(os.path.join(folder, "graphs", "taxonomy-b2-o2.graphml")).getroot()
+        kinds = {key.get("id"): key.get("yfiles.type") for key in root.iter(GRAPHML + "key")}
+        places = set()
+        for node in root.iter(GRAPHML + "node"):
+            (graphics,) = [d for d in node.iter(GRAPHML + "data") if kinds[d.get("key")] == "nodegraphics"]
+            (shape,) = graphics
+            self.assertEqual(shape.tag, YED + "ShapeNode")
+            place = shape.find(YED + "Geometry")
+            places.add((place.get("x"), place.get("y")))
+            self.assertGreater(float(place.get("width")), 0)
+            values = {d.get("key"): d.text for d in node.iter(GRAPHML + "data")}
+            self.assertEqual(shape.findtext(YED + "NodeLabel"), values["label"] if values["kind"] == "task" else None)
+        self.assertEqual(len(places), len(list(root.iter(GRAPHML + "node"))))
+        for edge in root.iter(GRAPHML + "edge"):
+            self.assertEqual(len(list(edge.iter(YED + "PolyLineEdge"))), 1)
+
+    @unittest.skipUnless(shutil.which("dot"), "no graphviz here: whether it draws the DOT files is not tested")
+    def test_graphviz_draws_the_graphs(self):
+        folder = self.bare()
+        self.report(folder)
+        done = subprocess.run(["dot", "-Tsvg", os.path.join(folder, "graphs", "taxonomy-b2-o2.dot")], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("depth", done.stdout)
+
+    def test_taxonomies_fit_the_schema(self):
+        with open(os.path.join(SOURCE, "experiments/report/taxonomy.schema.json")) as file:
+            schema = json.load(file)
+        folder = self.bare()
+        self.report(folder)
+        with open(os.path.join(folder, "graphs", "taxonomies.json")) as file:
+            written = json.load(file)
+        swept = self.json("taxonomy", "sweep", "--transfers", "bare/transfers.csv", "--budgets", "0-3", "--max-orders", "1,2")
+        self.assertTrue(any("infeasible" in cell for cell in swept["cells"]))
+        for taxonomies in (written, swept):
+            self.assertEqual(list(complaints(taxonomies, schema, schema)), [])
+        # What the schema is for: it has to refuse what is wrong.
+        for damage in (lambda cell: cell.pop("value"), lambda cell: cell.update(budget="2"), lambda cell: cell.update(budget=-1), lambda cell: cell.update(max_order=1.5),
+                       lambda cell: cell.update(objective=""), lambda cell: cell["choices"][0].update(sources=[]), lambda cell: cell["choices"][0].update(sources=["a", "a"]),
+                       lambda cell: cell["choices"][0].update(gain="high"), lambda cell: cell.update(proven=1), lambda cell: cell["sources"].append("")):
+            damaged = json.loads(json.dumps(written))
+            damage(damaged["cells"][1])
+            self.assertNotEqual(list(complaints(damaged, schema, schema)), [])
+            self.assertEqual(jsonschema_accepts(damaged, schema), False if jsonschema_accepts(written, schema) else None)
+
+    def test_random_taxonomies_are_those_of_the_significance_command(self):
+        data = self.embedded(self.report(self.bare()))
+        self.assertEqual([(cell["budget"], cell["max_order"]) for cell in data["random"]], [(b, o) for o in (1, 2) for b in (1, 2, 3)])
+        for cell in data["random"]:
+            told = self.json("taxonomy", "significance", "--transfers", "bare/transfers.csv", "--budget", cell["budget"], "--max-order", cell["max_order"])
+            self.assertEqual(cell["draws"], told["draws"])
+            for key in ("gain", "quality"):
+                place = told["mean_" + key]
+                self.assertEqual(cell[key], {"mean": place["random_mean"], "low": place["random_low"], "high": place["random_high"], "p": place["p_value"]})
+
+    def test_the_tree_is_that_of_the_tree_command(self):
+        folder = str(write_folder(self.path("run"), pictures=False))
+        data = self.embedded(self.report(folder))
+        told = self.json("taxonomy", "tree", "--transfers", "run/transfers.csv")
+        self.assertEqual(data["tree"]["newick"], told["newick"])
+        self.assertEqual([node["name"] for node in data["tree"]["nodes"] if not node["children"]], told["sources"])
+        self.assertEqual([node["height"] for node in data["tree"]["nodes"] if node["children"]], [merge["height"] for merge in told["merges"]])
+        self.assertEqual(data["tree"]["families"]["clusters"], 3)
+
+    def test_what_cannot_be_computed_is_left_out_with_a_sentence(self):
+        data = self.embedded(self.report(self.bare(HEADER + "a,b,1,0.5,0.5,0.5\nself,b,1,0.5,0.5,0.5\n")))
+        self.assertIsNone(data["tree"])
+        self.assertRegex(data["left_out"][0], "^The task tree: .*at least two sources")
+
+    def test_intervals_come_from_further_columns_and_damaged_ones_are_ignored(self):
+        text = ("sources,target,order,affinity,gain,quality,gain_low,gain_high,quality_low,tied_with_next,note\n"
+                "self,a,1,0.5,0.9,0.5,0.8,0.95,,no,x\n" "b,a,1,0.4,0.6,0.3,0.5,seven,0.25,yes,y\n" "self,b,1,0.5,0.9,0.5,,,,,\n")
+        rows = self.embedded(self.report(self.bare(text)))["transfers"]
+        common = {"sources", "target", "order", "affinity", "gain", "quality"}
+        self.assertEqual([{key: value for key, value in row.items() if key not in common} for row in rows],
+                         [{"gain_low": 0.8, "gain_high": 0.95}, {"gain_low": 0.5, "quality_low": 0.25, "tied_with_next": True}, {}])
 
     def test_graph_files_of_an_earlier_sweep_go_and_others_stay(self):
         folder = self.bare()
@@ -193,194 +329,6 @@ class ReportFiles(CliTest):
                 self.refuse(1, "report", folder, names=[name, place])
                 self.assertFalse(os.path.exists(self.path("bare/report.html")))
                 os.remove(self.path("bare/" + name))
-
-
-@unittest.skipUnless(program(), "no Chromium here: the page's behaviour is not tested")
-class ReportPage(CliTest):
-    """The page in a browser."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = Browser()
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.browser.close()
-
-    def setUp(self):
-        super().setUp()
-        self.browser.messages.clear()
-        self.browser.requests.clear()
-
-    def tearDown(self):
-        self.browser.evaluate("0")
-        self.assertEqual(self.browser.messages, [])
-        self.assertEqual([url for url in self.browser.requests if not url.startswith(("data:", "file:", "blob:"))], [])
-        self.assertLessEqual(len({url for url in self.browser.requests if url.startswith("file:")}), 1)
-
-    def open(self, folder, **view):
-        self.succeed("report", folder)
-        self.browser.open(os.path.join(folder, "report.html"), **view)
-
-    def open_bare(self, text=BARE, **view):
-        os.makedirs(self.path("bare"), exist_ok=True)
-        self.write("bare/transfers.csv", text)
-        self.open(self.path("bare"), **view)
-
-    def sections(self):
-        return self.browser.evaluate("[...document.querySelectorAll('main > section')].map(s => s.id)")
-
-    def test_a_bare_table_shows_what_it_can(self):
-        self.open_bare()
-        self.assertEqual(self.sections(), ["taxonomy", "affinity", "budgets", "transfers", "reading"])
-        self.assertEqual(self.browser.evaluate("document.querySelectorAll('#nav a').length"), 5)
-
-    def test_the_slider_and_the_order_change_the_graph_and_what_is_said(self):
-        self.open_bare()
-        evaluate = self.browser.evaluate
-        evaluate(SET_ORDER % 1)
-        evaluate(SET_BUDGET % 0)
-        self.assertEqual(evaluate(NODES % "source"), ["normal"])
-        self.assertEqual(evaluate(NODES % "target"), ["depth", "edge", "normal"])
-        self.assertIn("budget of 1, 1 task is labelled: normal.", evaluate("document.getElementById('graph-says').textContent"))
-        self.assertEqual(evaluate("document.getElementById('budget-shown').textContent"), "1")
-        evaluate(SET_BUDGET % 1)
-        self.assertEqual(evaluate(NODES % "source"), ["edge", "normal"])
-        self.assertEqual(evaluate("document.querySelectorAll('#graph .junction').length"), 0)
-        evaluate(SET_ORDER % 2)
-        self.assertEqual(evaluate("document.querySelectorAll('#graph .junction').length"), 1)
-        self.assertEqual(evaluate("document.querySelectorAll('#graph path.edge').length"), 5)
-        self.assertEqual(evaluate("document.querySelectorAll('#graph path.own').length"), 2)
-
-    def test_the_keyboard_moves_the_slider_and_chooses_targets(self):
-        self.open_bare()
-        evaluate = self.browser.evaluate
-        evaluate(SET_BUDGET % 0)
-        evaluate("document.getElementById('budget').focus()")
-        self.browser.press("ArrowRight")
-        self.assertEqual(evaluate("document.getElementById('budget-shown').textContent"), "2")
-        evaluate("document.querySelector('#graph .node.target[data-task=depth]').focus()")
-        self.browser.press("Enter")
-        self.assertIn("depth: what it can be learnt from", evaluate("document.getElementById('alternatives').textContent"))
-        self.assertEqual(evaluate("document.activeElement.dataset.task"), "depth")
-        self.assertEqual(evaluate("document.activeElement.getAttribute('aria-pressed')"), "true")
-        self.browser.press(" ")
-        self.assertEqual(evaluate("document.activeElement.getAttribute('aria-pressed')"), "false")
-
-    def test_a_click_on_a_target_lists_its_alternatives_and_on_a_source_its_uses(self):
-        self.open_bare()
-        evaluate = self.browser.evaluate
-        evaluate(SET_ORDER % 2)
-        evaluate(SET_BUDGET % 0)
-        self.browser.click("#graph .node.target[data-task=depth]")
-        self.assertEqual(evaluate("[...document.querySelectorAll('#alternatives tbody tr td:first-child')].map(c => c.textContent)"),
-                         ["own network", "edge + normal", "normal", "edge"])
-        self.assertEqual(evaluate("document.querySelector('#alternatives tr.chosen td').textContent"), "normal")
-        self.assertEqual(evaluate("document.querySelectorAll('#alternatives tr.closed').length"), 3)
-        self.assertEqual(evaluate("[...document.querySelectorAll('#graph path.edge:not(.faint)')].length"), 1)
-        self.browser.click("#graph .node.source[data-task=normal]")
-        self.assertIn("helps 2 other targets and serves itself", evaluate("document.getElementById('alternatives').textContent"))
-
-    def test_sorting_filtering_and_views(self):
-        self.open(str(write_folder(self.path("run"), pictures=False)))
-        evaluate = self.browser.evaluate
-        column = "[...document.querySelectorAll('#all tbody tr')].map(r => Number(r.cells[4].textContent))"
-        self.browser.click("#all button[data-column=gain]")
-        gains = evaluate(column)
-        self.assertEqual(gains, sorted(gains, reverse=True))
-        self.browser.click("#all button[data-column=gain]")
-        self.assertEqual(evaluate(column), sorted(gains))
-        self.assertEqual(evaluate("document.querySelector('#all th[aria-sort]').textContent"), "gain")
-        evaluate("(() => { const s = document.querySelector('input[type=search]'); s.value = 'denoising'; s.dispatchEvent(new Event('input')); })()")
-        left = evaluate("[...document.querySelectorAll('#all tbody tr')].map(r => r.textContent)")
-        self.assertTrue(0 < len(left) < len(gains) and all("Denoising" in text for text in left))
-
-        first = "[...document.querySelectorAll('#matrix tbody tr')].map(r => r.dataset.target)"
-        before = evaluate(first)
-        self.browser.click("#affinity button[data-view=quality]")
-        self.browser.click("#matrix button[data-source=reshade]")
-        values = evaluate("[...document.querySelectorAll('#matrix tbody tr')].map(r => r.cells[[...r.closest('table').tHead.rows[0].cells].findIndex(c => c.querySelector('[data-source=reshade]'))].textContent)")
-        self.assertEqual(values[-1], "·")
-        self.assertEqual(values[:-1], sorted(values[:-1], reverse=True))
-        self.assertNotEqual(evaluate(first), before)
-
-    def test_before_and_after_ahp_show_the_tournaments_numbers(self):
-        folder = write_folder(self.path("run"), pictures=False)
-        self.open(str(folder))
-        tournament = json.loads((folder / "summary.json").read_text())["tournaments"][3]
-        i = tournament["networks"].index("reshade")
-        wins = [win for j, win in enumerate(tournament["wins"][i]) if j != i]
-        cell = "document.querySelector('#matrix tr[data-target=%s] td[title^=\"Reshading to\"]').title" % tournament["target"]
-        for view, value in (("wins", sum(wins) / len(wins)), ("affinity", tournament["affinity"][i])):
-            self.browser.click("#affinity button[data-view=%s]" % view)
-            self.assertAlmostEqual(float(self.browser.evaluate(cell).rsplit(": ", 1)[1]), value, delta=0.006 * value)
-
-    def test_a_whole_run_fills_every_section(self):
-        self.open(str(write_folder(self.path("run"))))
-        self.assertEqual(self.sections(), ["taxonomy", "affinity", "budgets", "networks", "pictures", "transfers", "cost", "not-tried", "data", "reading", "settings"])
-        evaluate = self.browser.evaluate
-        self.assertEqual(evaluate("document.querySelectorAll('#networks .curves svg').length"), len(TASKS))
-        self.assertIn("7 of 8 task-specific networks beat", evaluate("document.getElementById('networks').textContent"))
-        self.assertEqual(evaluate("[...document.querySelectorAll('main > section')].filter(s => !(s.children[1].matches('p.say, dl') && s.children[1].textContent.length > 20)).map(s => s.id)"), [])
-        for task in range(-1, len(TASKS)):
-            evaluate("(() => { const s = document.getElementById('picture-task'); s.value = '%s'; s.dispatchEvent(new Event('change')); })()" % ("" if task < 0 else task))
-            evaluate("Promise.all([...document.images].map(i => i.decode()))")
-            self.assertGreater(evaluate("document.querySelectorAll('#predictions img').length"), 50)
-
-    def test_hostile_names_stay_text(self):
-        names = [HOSTILE, '"onload="alert(2)', "__proto__", "constructor"]
-        self.open(str(write_folder(self.path("run"), names=names, pictures=False)))
-        evaluate = self.browser.evaluate
-        self.assertEqual(evaluate("document.querySelectorAll('img[src=x], [onerror], [onload]').length"), 0)
-        self.assertIn(HOSTILE, evaluate("document.getElementById('learnt').textContent"))
-        evaluate(SET_BUDGET % 7)
-        found = evaluate(NODES % "target")
-        for name in names:
-            self.assertIn(name, found)
-        evaluate("document.querySelectorAll('#graph .node').forEach((node, i) => document.querySelectorAll('#graph .node')[i].dispatchEvent(new MouseEvent('click')))")
-        evaluate("document.querySelectorAll('#matrix th button').forEach((_, i) => document.querySelectorAll('#matrix th button')[i].click())")
-
-    def test_no_width_scrolls_sideways_in_light_or_dark(self):
-        folder = str(write_folder(self.path("run"), names=["a_task_with_a_name_that_is_much_too_long_for_a_phone_" * 3]))
-        self.succeed("report", folder)
-        for width, dark in ((320, False), (390, True), (700, False), (800, True), (1400, False), (1600, True)):
-            with self.subTest(width=width):
-                self.browser.open(os.path.join(folder, "report.html"), width=width, dark=dark, touch=width < 500)
-                self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), width)
-                background = self.browser.evaluate("getComputedStyle(document.body).backgroundColor")
-                self.assertEqual(background == "rgb(255, 255, 255)", not dark)
-
-    def test_twenty_six_tasks_stay_readable(self):
-        names = ["task_%02d" % i for i in range(26)]
-        lines = ["self,%s,1,0.3,0.9,0.5" % name for name in names]
-        lines += ["%s,%s,1,%.3f,0.5,%.3f" % (a, b, 0.2 / (1 + abs(i - j)), 0.4 / (1 + abs(i - j))) for i, a in enumerate(names) for j, b in enumerate(names) if i != j]
-        self.open_bare(HEADER + "\n".join(lines) + "\n", width=390, touch=True)
-        for width in (390, 1400):
-            self.browser.open(self.path("bare/report.html"), width=width)
-            for budget in (7, 25):
-                self.browser.evaluate(SET_BUDGET % budget)
-                boxes = self.browser.evaluate("[...document.querySelectorAll('#graph .node')].map(n => { const b = n.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; })")
-                self.assertEqual(len(boxes), 26 + budget + 1)
-                for i, a in enumerate(boxes):
-                    self.assertGreaterEqual(a[3] - a[1], 20)
-                    for b in boxes[:i]:
-                        self.assertFalse(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3], (a, b))
-                self.assertGreaterEqual(self.browser.evaluate("Math.min(...[...document.querySelectorAll('#graph .node text')].map(t => parseFloat(getComputedStyle(t).fontSize)))"), 12)
-
-    def test_it_prints_in_light_colours_without_controls(self):
-        self.open(str(write_folder(self.path("run"))), dark=True, print_media=True)
-        self.assertEqual(self.browser.evaluate("getComputedStyle(document.body).backgroundColor"), "rgb(255, 255, 255)")
-        self.assertEqual(self.browser.evaluate("[...document.querySelectorAll('nav, select, .controls button')].filter(e => e.offsetParent || getComputedStyle(e).display !== 'none').length"), 0)
-        self.assertTrue(self.browser.pdf().startswith(b"%PDF"))
-
-    def test_an_infeasible_budget_says_why(self):
-        table = HEADER + "a,b,1,0.5,0.5,0.5\nc,d,1,0.5,0.5,0.5\nself,a,1,0.5,0.5,0.5\nself,c,1,0.5,0.5,0.5\n"
-        self.open_bare(table)
-        self.browser.evaluate(SET_BUDGET % 0)
-        self.assertIn("No taxonomy serves every target here", self.browser.evaluate("document.getElementById('graph-says').textContent"))
-        self.assertEqual(self.browser.evaluate("document.querySelectorAll('#graph svg').length"), 0)
-        self.browser.evaluate(SET_BUDGET % 1)
-        self.assertEqual(self.browser.evaluate(NODES % "source"), ["a", "c"])
 
 
 if __name__ == "__main__":

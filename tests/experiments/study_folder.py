@@ -5,7 +5,7 @@ Nothing is learnt: every network gets an error level, its per-image losses are d
 tournaments' eigenvectors, gains, qualities, predictions) is computed from those, so that the numbers fit together as a real run's do.
 The same arguments give the same bytes.
 
-  study_folder.py DIR [--names a,b,...]
+  study_folder.py DIR [--names a,b,...] [--intervals]
 """
 
 import argparse
@@ -131,6 +131,23 @@ def eigenvector(wins):
     return vector, iteration, total
 
 
+def redrawn(losses, entrants, dice, draws=60):
+    """95% intervals of affinity, gain and quality of every entrant over test images drawn with replacement."""
+    def score(a, b):
+        return [(x < y) + 0.5 * (x == y) for x, y in zip(losses[a], losses[b])]
+
+    pairs = {(a, b): score(a, b) for a in entrants for b in [*entrants, "scratch"]}
+    found = {name: ([], [], []) for name in entrants}
+    for _ in range(draws):
+        images = [dice.randrange(IMAGES) for _ in range(IMAGES)]
+        rate = {pair: sum(map(values.__getitem__, images)) / IMAGES for pair, values in pairs.items()}
+        affinity = eigenvector([[0.5 if a == b else rate[a, b] for b in entrants] for a in entrants])[0]
+        for name, value in zip(entrants, affinity):
+            for list_, number in zip(found[name], (value, rate[name, "scratch"], 0.5 if name == "self" else rate[name, "self"])):
+                list_.append(number)
+    return {name: [sorted(values)[round(share * (draws - 1))] for values in lists for share in (0.025, 0.975)] for name, lists in found.items()}
+
+
 def error_level(sources, target):
     """How far off a transfer is, from how hard its target is and how far its sources are from it."""
     distances = sorted(abs(TASKS[s][4] - TASKS[target][4]) for s in sources)
@@ -155,8 +172,9 @@ def network(dice, task, level, seconds, steps, with_curve=True):
             "curve": curve(dice, 1.6 * level, 0.4 * level, steps) if with_curve else []}
 
 
-def write_folder(folder, names=None, pictures=True):
-    """Makes the folder; `names` replace the tasks' names (the first ones, when there are fewer than tasks)."""
+def write_folder(folder, names=None, pictures=True, intervals=False):
+    """Makes the folder; `names` replace the tasks' names (the first ones, when there are fewer than tasks);
+    with `intervals` the transfer table has the columns that `taxonomy affinity --bootstrap` adds."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = [*(names or []), *[task[0] for task in TASKS][len(names or []):]]
@@ -164,6 +182,8 @@ def write_folder(folder, names=None, pictures=True):
     count = len(TASKS)
     scenes = [room(100 + i) for i in range(PICTURES)]
     table = ["sources,target,order,affinity,gain,quality"]
+    if intervals:
+        table[0] += ",affinity_low,affinity_high,gain_low,gain_high,quality_low,quality_high,tied_with_next"
     tasks, tournaments, baselines, jobs = [], [], {}, {"network": [0, 0.0], "transfer, order 1": [0, 0.0], "transfer, order 2": [0, 0.0]}
 
     def save(path, picture):
@@ -195,9 +215,13 @@ def write_folder(folder, names=None, pictures=True):
         wins = [[0.5 if a == b else win(a, b) for b in entrants] for a in entrants]
         affinity, iterations, eigenvalue = eigenvector(wins)
         label = {n: "+".join(sorted(names[s] for s in n)) if isinstance(n, tuple) else n for n in levels}
+        spread = redrawn(losses, entrants, random.Random(t)) if intervals else {}
+        ranking = sorted(range(len(entrants)), key=lambda i: -affinity[i])
+        tied = {entrants[i] for i, j in zip(ranking, ranking[1:]) if abs(wins[i][j] - 0.5) < 1 / math.sqrt(IMAGES)}
         for name, value in zip(entrants, affinity):
+            further = "".join(",%r" % number for number in spread[name]) + (",yes" if name in tied else ",no") if intervals else ""
             table.append("%s,%s,%d,%r,%r,%r" % (cell(label[name]), cell(names[t]), len(name) if isinstance(name, tuple) else 1, value,
-                                                 win(name, "scratch"), 0.5 if name == "self" else win(name, "self")))
+                                                 win(name, "scratch"), 0.5 if name == "self" else win(name, "self")) + further)
         tournaments.append({"target": names[t], "images": IMAGES, "networks": [label[n] for n in entrants], "wins": wins,
                             "affinity": affinity, "iterations": iterations, "eigenvalue": eigenvalue})
         baselines[names[t]] = {"gain_against": "scratch", "shallow_gain": {label[n]: win(n, "shallow") for n in transfers}}
@@ -246,5 +270,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
     parser.add_argument("--names", default="", help="names for the first tasks, separated by commas")
+    parser.add_argument("--intervals", action="store_true", help="add bootstrap intervals to the transfer table")
     arguments = parser.parse_args()
-    write_folder(arguments.folder, [name for name in arguments.names.split(",") if name])
+    write_folder(arguments.folder, [name for name in arguments.names.split(",") if name], intervals=arguments.intervals)
