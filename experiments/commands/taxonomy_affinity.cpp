@@ -1,123 +1,79 @@
-// taxonomy affinity: a transfer table from per-image losses, with bootstrap intervals on request.
+// taxonomy affinity: a transfer table from per-image losses or win rates, with bootstrap intervals.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "experiments/commands/intervals_json.h"
+#include "experiments/commands/loss_flags.h"
 #include "experiments/commands/table_text.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
-#include "framework/core/files.h"
-#include "framework/core/text.h"
 #include "taxonomy/affinity.h"
 #include "taxonomy/bootstrap.h"
-#include "taxonomy/csv.h"
-#include "taxonomy/loss_table.h"
 #include "taxonomy/transfer_table.h"
+#include "taxonomy/win_rates.h"
 
 namespace affinis::experiments {
 namespace {
 
-using taxonomy::Interval;
+using taxonomy::TargetAffinity;
 using taxonomy::TargetBootstrap;
 
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+nlohmann::json number(double value) {
+  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
+}
 
-struct Flags {
-  std::vector<std::string> losses;
+struct Flags : LossFlags {
+  std::vector<std::string> win_rates;
   std::string out;
-  std::string baseline = "scratch";
-  std::string smoothing = "clip";
-  double clip = 0.001;
-  bool geometric_mean = false;
-  std::int64_t bootstrap = 0;
-  std::string by = "images";
-  std::string buildings;
-  std::uint64_t seed = 0;
-  double level = 0.95;
   bool json = false;
-
-  taxonomy::AffinityOptions options() const {
-    taxonomy::AffinityOptions result;
-    result.gain_against = baseline;
-    result.ahp.smoothing = smoothing == "laplace" ? taxonomy::Smoothing::kLaplace : taxonomy::Smoothing::kClip;
-    result.ahp.clip = clip;
-    result.ahp.geometric_mean = geometric_mean;
-    return result;
-  }
 };
 
-/// csv image,building.
-std::map<std::int64_t, std::string> read_buildings(const std::string& path) {
-  const std::vector<std::string> columns = {"image", "building"};
-  std::map<std::int64_t, std::string> buildings;
-  std::vector<std::size_t> positions;
-  taxonomy::for_each_record(read_file(path), path, [&](const taxonomy::CsvRecord& record) {
-    if (positions.empty()) {
-      positions = taxonomy::find_columns(record, columns, path);
-      return;
-    }
-    const std::optional<std::int64_t> image = parse_integer(record.fields[positions[0]]);
-    const std::string building = trim(record.fields[positions[1]]);
-    AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", path, record.line,
-                  record.fields[positions[0]]);
-    AFFINIS_CHECK(!building.empty(), ErrorCode::kData, "{} line {}: the building is empty", path, record.line);
-    AFFINIS_CHECK(buildings.emplace(*image, building).second, ErrorCode::kData,
-                  "{} line {}: image {} has a building already; remove one of the two", path, record.line, *image);
-  });
-  return buildings;
-}
+/// What was computed; intervals only where the test set was drawn anew.
+struct Affinities {
+  std::vector<TargetAffinity> targets;
+  taxonomy::TestUnits units;
+  std::vector<TargetBootstrap> intervals;
+};
 
-nlohmann::json interval_json(const Interval& interval) {
-  return {{"value", number(interval.value)}, {"low", number(interval.low)}, {"high", number(interval.high)},
-          {"deviation", number(interval.deviation)}};
-}
-
-nlohmann::json bootstrap_json(const TargetBootstrap& target) {
-  const std::size_t count = target.networks.size();
-  nlohmann::json networks = nlohmann::json::array();
-  nlohmann::json wins = nlohmann::json::array();
-  for (std::size_t i = 0; i < count; ++i) {
-    networks.push_back({{"network", target.networks[i]},
-                        {"affinity", interval_json(target.affinity[i])},
-                        {"gain", interval_json(target.gain[i])},
-                        {"quality", interval_json(target.quality[i])}});
-    nlohmann::json row = nlohmann::json::array();
-    for (std::size_t j = 0; j < count; ++j) row.push_back(interval_json(target.wins[i * count + j]));
-    wins.push_back(row);
+/// Images of the target that each network lacks; nothing is known of a win-rate matrix without
+/// images.
+std::vector<std::int64_t> lacking_images(const taxonomy::Tournament& tournament) {
+  std::vector<std::int64_t> result;
+  for (std::size_t i = 0; i < tournament.networks.size(); ++i) {
+    result.push_back(tournament.images - tournament.shared_images(i, i));
   }
-  nlohmann::json ranking = nlohmann::json::array();
-  for (std::size_t r = 0; r < count; ++r) {
-    ranking.push_back({{"network", target.networks[target.ranking[r]]}, {"tied_with_next", target.tied_with_next[r] != 0}});
-  }
-  return {{"target", target.target},   {"images", target.images}, {"units", target.units},           {"draws", target.draws},
-          {"networks", networks},      {"wins", wins},            {"ranking", ranking},              {"told_apart", target.told_apart},
-          {"noise", target.noise}};
+  return result;
 }
 
-nlohmann::json tournament_json(const taxonomy::TargetAffinity& target) {
+std::int64_t fewest_shared(const taxonomy::Tournament& tournament) {
+  std::int64_t fewest = tournament.images;
+  for (std::size_t i = 0; i < tournament.networks.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) fewest = std::min(fewest, tournament.shared_images(i, j));
+  }
+  return fewest;
+}
+
+nlohmann::json tournament_json(const TargetAffinity& target) {
   const taxonomy::Tournament& tournament = target.tournament;
   const std::size_t count = tournament.networks.size();
   nlohmann::json wins = nlohmann::json::array();
-  nlohmann::json lacking = nlohmann::json::array();
   for (std::size_t i = 0; i < count; ++i) {
     const auto begin = tournament.wins.begin() + static_cast<std::ptrdiff_t>(i * count);
     wins.push_back(std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(count)));
-    lacking.push_back(tournament.images - tournament.shared_images(i, i));
   }
   return {{"target", tournament.target},
           {"images", tournament.images},
           {"networks", tournament.networks},
-          {"lacking_images", lacking},
+          {"lacking_images", lacking_images(tournament)},
+          {"fewest_shared_images", fewest_shared(tournament)},
           {"wins", wins},
           {"affinity", target.ahp.affinity},
           {"eigenvalue", number(target.ahp.eigenvalue)},
@@ -128,71 +84,93 @@ nlohmann::json tournament_json(const taxonomy::TargetAffinity& target) {
 }
 
 nlohmann::json row_json(const taxonomy::TransferRow& row) {
-  return {{"sources", row.sources},           {"target", row.target},         {"order", row.order},
-          {"affinity", number(row.affinity)}, {"gain", number(row.gain)}, {"quality", number(row.quality)}};
+  return {{"sources", row.sources},   {"target", row.target},
+          {"order", row.order},       {"affinity", number(row.affinity)},
+          {"gain", number(row.gain)}, {"quality", number(row.quality)}};
 }
 
-/// The transfer table's extra columns that bootstrapping adds.
-const std::vector<std::string> kIntervalColumns = {"affinity_low", "affinity_high", "gain_low",       "gain_high",
-                                                   "quality_low",  "quality_high",  "tied_with_next"};
-
-void add_intervals(taxonomy::TransferTable& table, std::size_t first_row, const TargetBootstrap& target) {
-  std::vector<char> tied(target.networks.size(), 0);
-  for (std::size_t r = 0; r < target.ranking.size(); ++r) tied[target.ranking[r]] = target.tied_with_next[r];
-  for (std::size_t i = 0; i < target.networks.size(); ++i) {
-    std::vector<std::string>& extra = table.rows[first_row + i].extra;
-    for (const Interval* interval : {&target.affinity[i], &target.gain[i], &target.quality[i]}) {
-      extra.push_back(taxonomy::csv_number(interval->low));
-      extra.push_back(taxonomy::csv_number(interval->high));
-    }
-    extra.emplace_back(tied[i] != 0 ? "yes" : "no");
-  }
-}
-
-void run_affinity(const Flags& flags, Logger& logger) {
-  const taxonomy::AffinityOptions options = flags.options();
-  taxonomy::BootstrapOptions bootstrap;
-  bootstrap.draws = flags.bootstrap;
-  bootstrap.seed = flags.seed;
-  bootstrap.level = flags.level;
-  AFFINIS_CHECK(flags.bootstrap >= 0, ErrorCode::kUsage, "--bootstrap is {}, but must be at least 0", flags.bootstrap);
-  AFFINIS_CHECK(flags.by == "images" || !flags.buildings.empty(), ErrorCode::kUsage,
-                "--by buildings needs --buildings, a csv file image,building");
-  if (flags.by == "buildings") bootstrap.building_of = read_buildings(flags.buildings);
-  const std::vector<std::filesystem::path> paths(flags.losses.begin(), flags.losses.end());
-  const std::vector<taxonomy::LossTable> tables = taxonomy::read_loss_tables(paths);
-  taxonomy::TransferTable table;
-  table.name = "affinities";
-  if (flags.bootstrap > 0) table.extra_columns = kIntervalColumns;
+nlohmann::json affinities_json(const Affinities& found, const Flags& flags) {
   nlohmann::json rows = nlohmann::json::array();
   nlohmann::json tournaments = nlohmann::json::array();
-  nlohmann::json uncertainty = nlohmann::json::array();
-  std::optional<Progress> progress;
-  if (flags.bootstrap > 0) progress.emplace(logger, "bootstrap", static_cast<double>(tables.size()));
-  for (const taxonomy::LossTable& losses : tables) {
-    const taxonomy::TargetAffinity target = taxonomy::target_affinity(losses, options);
-    const std::size_t first_row = table.rows.size();
-    for (const taxonomy::TransferRow& row : target.rows) {
-      rows.push_back(row_json(row));
-      table.rows.push_back(row);
+  for (std::size_t t = 0; t < found.targets.size(); ++t) {
+    for (const taxonomy::TransferRow& row : found.targets[t].rows) rows.push_back(row_json(row));
+    tournaments.push_back(tournament_json(found.targets[t]));
+    if (!found.intervals.empty()) {
+      tournaments.back()["intervals"] =
+          intervals_json(found.intervals[t], found.units, flags.bootstrap);
     }
-    if (flags.json) tournaments.push_back(tournament_json(target));
-    if (flags.bootstrap == 0) continue;
-    const TargetBootstrap redrawn = taxonomy::bootstrap_target(losses, options, bootstrap);
-    add_intervals(table, first_row, redrawn);
-    if (flags.json) uncertainty.push_back(bootstrap_json(redrawn));
-    if (redrawn.noise) {
-      logger.warning("target {}: only {:.0f} % of the pairs of transfers are told apart by {} {}, so that its ranking is mostly noise",
-                     redrawn.target, 100 * redrawn.told_apart, redrawn.units, flags.by);
-    }
-    progress->advance();
   }
-  progress.reset();
+  return {{"rows", rows}, {"tournaments", tournaments}};
+}
+
+void say_what_is_lacking(const taxonomy::Tournament& tournament, Logger& logger) {
+  const std::vector<std::int64_t> lacking = lacking_images(tournament);
+  const auto incomplete =
+      std::count_if(lacking.begin(), lacking.end(), [](auto n) { return n > 0; });
+  if (incomplete == 0) return;
+  logger.info(
+      "target {}: {} of {} networks lack some of the {} images; pairs are compared on the {} "
+      "or more that both have",
+      tournament.target, incomplete, lacking.size(), tournament.images, fewest_shared(tournament));
+}
+
+void say_what_is_noise(const Affinities& found, Logger& logger) {
+  for (const TargetBootstrap& target : found.intervals) {
+    if (!target.noise) continue;
+    logger.warning(
+        "target {}: {} {} tell only {:.0f} % of the pairs of transfers apart, so that their "
+        "ranking is mostly noise",
+        target.target, found.units.count, taxonomy::test_unit_name(found.units.unit),
+        100 * target.told_apart);
+  }
+}
+
+Affinities from_losses(Flags& flags, Logger& logger) {
+  Affinities found;
+  const std::vector<taxonomy::LossTable> tables = flags.read(logger);
+  const taxonomy::AffinityOptions options = flags.affinity();
+  for (const taxonomy::LossTable& losses : tables) {
+    found.targets.push_back(taxonomy::target_affinity(losses, options));
+  }
+  if (flags.bootstrap.draws == 0) return found;
+  found.units = flags.units(tables);
+  Progress progress(logger, "bootstrap", static_cast<double>(tables.size()));
+  found.intervals = taxonomy::bootstrap(tables, found.targets, found.units, options,
+                                        flags.bootstrap, [&] { progress.advance(); });
+  return found;
+}
+
+Affinities from_win_rates(const Flags& flags) {
+  Affinities found;
+  const std::vector<std::filesystem::path> paths(flags.win_rates.begin(), flags.win_rates.end());
+  for (const taxonomy::Tournament& tournament : taxonomy::read_win_rates(paths)) {
+    AFFINIS_CHECK(
+        flags.smoothing == "clip" || !tournament.shared.empty(), ErrorCode::kData,
+        "target {}: Laplace smoothing needs to know how many images a win rate was measured "
+        "on; add the column images or use --smoothing clip",
+        tournament.target);
+    found.targets.push_back(taxonomy::target_affinity(tournament, flags.affinity()));
+  }
+  return found;
+}
+
+void run_affinity(Flags& flags, bool drawing_asked_for, Logger& logger) {
+  const bool from_rates = !flags.win_rates.empty();
+  AFFINIS_CHECK(!from_rates || !drawing_asked_for, ErrorCode::kUsage,
+                "intervals need per-image losses, so that --draws, --unit, --seed, --level and "
+                "--buildings mean nothing to --win-rates; leave them out or give --losses");
+  const Affinities found = from_rates ? from_win_rates(flags) : from_losses(flags, logger);
+  taxonomy::TransferTable table;
+  table.name = "affinities";
+  for (const TargetAffinity& target : found.targets) {
+    table.rows.insert(table.rows.end(), target.rows.begin(), target.rows.end());
+    say_what_is_lacking(target.tournament, logger);
+  }
+  if (!found.intervals.empty()) taxonomy::add_interval_columns(table, found.intervals);
+  say_what_is_noise(found, logger);
   if (!flags.out.empty()) taxonomy::write_transfer_table(flags.out, table);
   if (flags.json) {
-    nlohmann::json json = {{"rows", rows}, {"tournaments", tournaments}};
-    if (flags.bootstrap > 0) json["bootstrap"] = uncertainty;
-    print_json(json);
+    print_json(affinities_json(found, flags));
   } else if (flags.out.empty()) {
     write_result(taxonomy::to_csv(table));
   }
@@ -201,29 +179,26 @@ void run_affinity(const Flags& flags, Logger& logger) {
 }  // namespace
 
 void add_taxonomy_affinity(CLI::App& parent, CommandContext& context) {
-  CLI::App* command = parent.add_subcommand("affinity", "A transfer table from per-image test losses");
+  CLI::App* command = parent.add_subcommand(
+      "affinity", "A transfer table from per-image test losses or win rates, with intervals");
   const auto flags = std::make_shared<Flags>();
-  command
-      ->add_option("--losses", flags->losses,
-                   "csv files network,target,image,loss; network is self, scratch, or sources joined by '+'")
-      ->required();
-  command->add_option("--out", flags->out, "write the transfer table here instead of to standard output");
-  command->add_option("--baseline", flags->baseline, "network that gain is measured against")->capture_default_str();
-  command->add_option("--smoothing", flags->smoothing, "how win rates of 0 and 1 become odds: clip or laplace")
-      ->check(CLI::IsMember({"clip", "laplace"}))
-      ->capture_default_str();
-  command->add_option("--clip", flags->clip, "win rates are kept this far from 0 and 1")->capture_default_str();
-  command->add_flag("--geometric-mean", flags->geometric_mean, "row geometric means instead of the principal eigenvector");
-  command->add_option("--bootstrap", flags->bootstrap, "redraw the test images so often, for intervals, rank ties and a warning for noise")
-      ->capture_default_str();
-  command->add_option("--by", flags->by, "what is redrawn: images or buildings")
-      ->check(CLI::IsMember({"images", "buildings"}))
-      ->capture_default_str();
-  command->add_option("--buildings", flags->buildings, "csv image,building");
-  command->add_option("--seed", flags->seed, "what the draws depend on")->capture_default_str();
-  command->add_option("--level", flags->level, "of the intervals")->capture_default_str();
-  command->add_flag("--json", flags->json, "print JSON: the rows, each target's tournament, and its intervals");
-  command->callback([flags, &context] { run_affinity(*flags, context.logger); });
+  CLI::App* input = command->add_option_group("input", "one of these");
+  input->require_option(1);
+  flags->add_to(*command, *input);
+  input->add_option("--win-rates", flags->win_rates,
+                    "csv files target,a,b,win_rate, if need be with a column images; no intervals");
+  command->get_option("--draws")->description(
+      "how often the test set is drawn anew for intervals; 0: no intervals");
+  command->add_option("--out", flags->out,
+                      "write the transfer table here instead of to standard output");
+  command->add_flag("--json", flags->json,
+                    "print JSON: the rows, and each target's tournament with its intervals");
+  command->callback([flags, command, &context] {
+    const auto given = [&](const char* name) { return command->get_option(name)->count() > 0; };
+    const bool drawing = given("--draws") || given("--unit") || given("--seed") ||
+                         given("--level") || given("--buildings");
+    run_affinity(*flags, drawing, context.logger);
+  });
 }
 
 }  // namespace affinis::experiments

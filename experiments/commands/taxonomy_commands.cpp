@@ -288,6 +288,7 @@ void add_taxonomy_commands(CLI::App& app, CommandContext& context) {
   CLI::App* parent = app.add_subcommand("taxonomy", "From per-image losses or a transfer table to taxonomies");
   parent->require_subcommand(1);
   add_taxonomy_affinity(*parent, context);
+  add_taxonomy_robustness(*parent, context);
   add_solve(*parent);
   add_sweep(*parent);
   add_significance(*parent);
