@@ -54,7 +54,7 @@ Holder holder(const std::filesystem::path& path) {
 
 }  // namespace
 
-RunLock::RunLock(const std::filesystem::path& folder) {
+RunLock::RunLock(const std::filesystem::path& folder, bool brief) {
   const std::filesystem::path path = lock_path(folder);
   file_ = Descriptor(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   AFFINIS_CHECK(file_.is_open(), ErrorCode::kIo, "{} cannot be opened: {}", path.string(),
@@ -75,7 +75,7 @@ RunLock::RunLock(const std::filesystem::path& folder) {
                   folder.string(), first.process, first.host);
     std::this_thread::sleep_for(kPause);
   }
-  const std::string line = fmt::format("{}\n{}\n", ::getpid(), host_name());
+  const std::string line = fmt::format("{}\n{}\n", brief ? 0 : ::getpid(), host_name());
   const bool written =
       ::ftruncate(file_.number(), 0) == 0 &&
       ::pwrite(file_.number(), line.data(), line.size(), 0) == static_cast<ssize_t>(line.size());

@@ -11,8 +11,9 @@ namespace affinis::run {
 /// leaves nothing to clean up.
 class RunLock {
  public:
-  /// Throws Error(kIo), naming the process that holds it. When that process is gone, its workers get a few seconds to end.
-  explicit RunLock(const std::filesystem::path& folder);
+  /// Throws Error(kIo), naming the process that holds it. When that process is gone, its workers get a few seconds to end. `brief`: for
+  /// moments only, so that whoever comes meanwhile waits.
+  explicit RunLock(const std::filesystem::path& folder, bool brief = false);
 
   /// For workers to inherit.
   int descriptor() const { return file_.number(); }

@@ -218,10 +218,10 @@ class SlurmCoordinator {
         });
         if (!was_due) continue;
         settle_failed(name,
-                      fmt::format("its array task ended {} times without a result (memory, time "
-                                  "limit?); see the logs beside it",
+                      fmt::format("its array task ended {} times without a result: was it out of "
+                                  "memory?",
                                   idle_rounds_),
-                      (submission_folder(number_) / "submission.json").string());
+                      task_log(name));
       }
       idle_rounds_ = 0;
     } else {
@@ -231,6 +231,19 @@ class SlurmCoordinator {
                                 lost.size()));
     }
     submit(unsettled());
+  }
+
+  /// What the array task printed that had the job last.
+  std::string task_log(const std::string& job) const {
+    const std::vector<ArrayBatches> levels = read_submission(ledger_.folder(), number_).levels;
+    for (std::size_t level = 0; level < levels.size(); ++level) {
+      for (std::size_t task = 0; task < levels[level].size(); ++task) {
+        const std::vector<std::string>& batch = levels[level][task];
+        if (std::find(batch.begin(), batch.end(), job) != batch.end())
+          return (submission_folder(number_) / fmt::format("level-{}.{}.log", level, task)).string();
+      }
+    }
+    return {};
   }
 
   Ledger& ledger_;

@@ -198,7 +198,7 @@ nlohmann::json to_json(const RunStatus& status) {
 
 void update_index(const fs::path& folder, Logger& logger) {
   try {
-    const RunLock lock(folder);
+    const RunLock lock(folder, true);
     Index index(folder, {}, logger);
     for (const JournalJob& job : read_plan(folder).jobs) {
       if (const auto result = read_result(folder / job.folder)) index.done(*result, job.folder, job.cost);

@@ -155,6 +155,15 @@ class Child {
 
   void signal(int number) const { ::kill(process_, number); }
   pid_t process() const { return process_; }
+  /// Whether it has; `code` is then as wait() gives it, and the process is no more.
+  bool has_ended(int& code) {
+    if (process_ <= 0) return true;
+    int status = 0;
+    if (::waitpid(process_, &status, WNOHANG) != process_) return false;
+    process_ = -1;
+    code = WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+    return true;
+  }
   /// Exit code, or -signal.
   int wait() {
     int status = 0;
