@@ -5,6 +5,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/data/data_set.h"
 #include "transfer/job_kinds.h"
 #include "transfer/loss_file.h"
 
@@ -44,6 +45,12 @@ std::vector<std::vector<std::string>> subsets(const std::vector<std::string>& it
     result.push_back(std::move(subset));
   } while (std::prev_permutation(chosen.begin(), chosen.end()));
   return result;
+}
+
+taxonomy::AffinityOptions affinity_options(const StudyGraph& study) {
+  taxonomy::AffinityOptions options;
+  options.gain_against = study.options().taxonomy.gain_against;
+  return options;
 }
 
 }  // namespace
@@ -95,10 +102,31 @@ taxonomy::LossTable own_losses(const std::string& task, const Results& results) 
 }
 
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
-  taxonomy::AffinityOptions options;
-  options.gain_against = study.options().taxonomy.gain_against;
+  const taxonomy::AffinityOptions options = affinity_options(study);
   std::vector<taxonomy::TargetAffinity> result;
   for (const taxonomy::LossTable& table : tables) result.push_back(taxonomy::target_affinity(table, options));
+  return result;
+}
+
+Intervals intervals(const StudyGraph& study, const Results& results, std::vector<taxonomy::LossTable> tables,
+                    const std::vector<taxonomy::TargetAffinity>& affinities, Logger& logger) {
+  Intervals result;
+  result.options.draws = study.options().taxonomy.draws;
+  if (result.options.draws == 0 || tables.empty()) return result;
+  const auto rendered = results.find(transfer::kDataJob);
+  const data::DataSet data(rendered != results.end() ? rendered->second : std::filesystem::path(study.options().data.folder));
+  const data::Store& store = data.split(data::kTestSplit);
+  for (taxonomy::LossTable& table : tables) {
+    for (const std::int64_t image : table.images) table.buildings.push_back(store.key(image).building);
+  }
+  try {
+    result.units = taxonomy::test_units(tables);
+    if (result.units.count < 2) return result;
+    result.targets = taxonomy::bootstrap(tables, affinities, result.units, affinity_options(study), result.options);
+  } catch (const Error& error) {
+    logger.warning("the results have no intervals: {}", error.what());
+    result.targets.clear();
+  }
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "framework/core/log.h"
 #include "framework/run/coordinator.h"
 #include "taxonomy/affinity.h"
+#include "taxonomy/bootstrap.h"
 #include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
@@ -33,5 +34,17 @@ taxonomy::LossTable own_losses(const std::string& task, const Results& results);
 
 /// Affinities of all targets from the tables.
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables);
+
+/// What drawing the test set anew does to a study's numbers.
+struct Intervals {
+  taxonomy::TestUnits units;
+  taxonomy::BootstrapOptions options;
+  std::vector<taxonomy::TargetBootstrap> targets;  ///< one a table; empty without draws, or where there is one image only
+};
+
+/// Intervals of the affinities that were computed from the tables, over whole buildings of the test split where it has enough of them.
+/// Where that fails (too many pairs of networks for memory) there are none, with a warning: a study's results do not wait for them.
+Intervals intervals(const StudyGraph& study, const Results& results, std::vector<taxonomy::LossTable> tables,
+                    const std::vector<taxonomy::TargetAffinity>& affinities, Logger& logger);
 
 }  // namespace affinis::experiments

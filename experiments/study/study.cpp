@@ -116,16 +116,18 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   const Results results = results_of(run);
   std::vector<taxonomy::LossTable> tables;
   if (study.options().search.max_order > 0) tables = collect_losses(study, results, logger);
-  std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
+  const std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
+  const Intervals drawn = intervals(study, results, tables, computed, logger);
   if (!tables.empty()) {
     taxonomy::TransferTable table;
     table.name = (folder / kTransfersFile).string();
     for (const taxonomy::TargetAffinity& target : computed) table.rows.insert(table.rows.end(), target.rows.begin(), target.rows.end());
+    if (!drawn.targets.empty()) taxonomy::add_interval_columns(table, drawn.targets);
     taxonomy::write_transfer_table(folder / kTransfersFile, table);
     write_taxonomies(study, table, folder);
   }
   if (results.contains(transfer::kDataJob) || !study.options().data.folder.empty()) write_contact_sheet(study, results, folder);
-  nlohmann::json summary = study_summary(study, run, folder, tables, computed);
+  nlohmann::json summary = study_summary(study, run, folder, tables, computed, drawn);
   if (!summary["data"].is_null()) summary["data"]["contact_sheet"] = kContactSheetFile;
   write_json(folder / kSummaryFile, summary);
   write_report(folder, logger);

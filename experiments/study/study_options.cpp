@@ -100,6 +100,9 @@ const std::vector<OptionField>& TaxonomyOptions::fields() {
       option("objective", &TaxonomyOptions::objective, "what a taxonomy maximises", {.choices = {"affinity", "gain", "quality"}}),
       option("gain_against", &TaxonomyOptions::gain_against, "baseline that gain is the win rate against",
              {.choices = {"scratch", "shallow"}}),
+      option("draws", &TaxonomyOptions::draws,
+             "how often the test set is drawn anew for intervals (its buildings, where it has at least 5, else its images); 0: no intervals",
+             {.minimum = 0, .maximum = 100000}),
   };
   return table;
 }

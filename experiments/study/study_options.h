@@ -78,6 +78,7 @@ struct TaxonomyOptions {
   std::vector<std::int64_t> max_orders;  ///< empty: 1 to search.max_order
   std::string objective = "affinity";
   std::string gain_against = "scratch";
+  std::int64_t draws = 1000;  ///< of the test set, for intervals; 0: none
 
   static const std::vector<OptionField>& fields();
 };

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "experiments/commands/intervals_json.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
 #include "framework/core/text.h"
@@ -160,7 +161,7 @@ nlohmann::json failures_json(const run::RunSummary& run) {
 
 nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder,
                              const std::vector<taxonomy::LossTable>& tables,
-                             const std::vector<taxonomy::TargetAffinity>& affinities) {
+                             const std::vector<taxonomy::TargetAffinity>& affinities, const Intervals& intervals) {
   const Results results = results_of(run);
   const StudyOptions& options = study.options();
   nlohmann::json summary = {{"format", 1},
@@ -181,7 +182,11 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
   for (const nlohmann::json& cost : summary["costs"]) seconds += cost.at("seconds").get<double>();
   summary["seconds"] = seconds;
   for (const std::string& task : study.tasks()) summary["tasks"].push_back(task_json(study, task, results, folder));
-  for (const taxonomy::TargetAffinity& affinity : affinities) summary["tournaments"].push_back(tournament_json(affinity));
+  for (std::size_t t = 0; t < affinities.size(); ++t) {
+    nlohmann::json tournament = tournament_json(affinities[t]);
+    if (!intervals.targets.empty()) tournament["intervals"] = intervals_json(intervals.targets[t], intervals.units, intervals.options);
+    summary["tournaments"].push_back(std::move(tournament));
+  }
   for (const taxonomy::LossTable& table : tables) {
     nlohmann::json shallow = nlohmann::json::object();
     for (const std::string& network : table.networks) shallow[network] = win_rate(table, network, "shallow");

@@ -12,9 +12,9 @@
 namespace affinis::experiments {
 
 /// summary.json of a run's folder: what was learnt, compared and spent, for the report and for scripts. Paths in it are relative to
-/// `folder`. `affinities` belong to `tables`, one by one.
+/// `folder`. `affinities`, and the intervals where there are any, belong to `tables`, one by one.
 nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder,
                              const std::vector<taxonomy::LossTable>& tables,
-                             const std::vector<taxonomy::TargetAffinity>& affinities);
+                             const std::vector<taxonomy::TargetAffinity>& affinities, const Intervals& intervals);
 
 }  // namespace affinis::experiments

@@ -80,7 +80,8 @@ class StudyTest(CliTest):
         self.assertEqual(swept, written)
         with open(table, newline="") as file:
             rows = list(csv.DictReader(file))
-        self.assertEqual(list(rows[0]), ["sources", "target", "order", "affinity", "gain", "quality"])
+        self.assertEqual(list(rows[0]), ["sources", "target", "order", "affinity", "gain", "quality", "affinity_low", "affinity_high",
+                                         "gain_low", "gain_high", "quality_low", "quality_high", "tied_with_best"])
         self.assertEqual(len(rows), 3 + 9 + 3)  # self, first order, pairs
         for target in TASKS:
             self.assertAlmostEqual(sum(float(row["affinity"]) for row in rows if row["target"] == target), 1, places=12)
@@ -88,6 +89,19 @@ class StudyTest(CliTest):
             self.assertEqual(int(row["order"]), row["sources"].count("+") + 1)
             for column in ("affinity", "gain", "quality"):
                 self.assertTrue(0 <= float(row[column]) <= 1, row)
+                self.assertLessEqual(float(row[column + "_low"]), float(row[column + "_high"]))
+
+    def test_intervals_are_those_of_the_affinity_command(self):
+        with open(os.path.join(self.run_folder, "transfers.csv")) as file:
+            self.assertEqual(self.succeed("taxonomy", "affinity", "--run", self.run_folder).stdout, file.read())
+        summary = json.loads(read(self.run_folder, "summary.json"))
+        found = self.json("taxonomy", "affinity", "--run", self.run_folder)
+        for written, computed in zip(summary["tournaments"], found["tournaments"], strict=True):
+            for key in ("target", "networks", "wins", "affinity", "intervals"):
+                self.assertEqual(written[key], computed[key])
+            self.assertEqual((written["intervals"]["unit"], written["intervals"]["units"]), ("images", 6))
+        robust = self.json("taxonomy", "robustness", "--run", self.run_folder, "--budget", 2, "--max-order", 2, "--draws", 20, "--splits", 5)
+        self.assertEqual([target["target"] for target in robust["targets"]], TASKS)
 
     def test_the_summary_says_what_was_done(self):
         summary = json.loads(read(self.run_folder, "summary.json"))
