@@ -59,7 +59,12 @@ Shape summary_shape() {
   const Shape tournament = Shape::object({{"target", Shape::text().required()},
                                           {"images", Shape::number()},
                                           {"networks", Shape::list(Shape::text()).required()},
-                                          {"wins", Shape::list(Shape::list(Shape::number())).required()}});
+                                          {"wins", Shape::list(Shape::list(Shape::number())).required()},
+                                          {"intervals", Shape::object({{"unit", Shape::text()},
+                                                                       {"units", Shape::number()},
+                                                                       {"draws", Shape::number()},
+                                                                       {"level", Shape::number()},
+                                                                       {"noise", Shape::flag()}})}});
   const Shape split = Shape::object({{"images", Shape::number()}, {"buildings", Shape::number()}});
   return Shape::object(
       {{"format", Shape::number()},
@@ -139,7 +144,7 @@ double further_number(const std::string& cell) {
   return error == std::errc() && end == cell.data() + cell.size() && std::isfinite(value) ? value : std::numeric_limits<double>::quiet_NaN();
 }
 
-/// Rows with what bootstrapping adds, where the table has it: <measure>_low, <measure>_high and tied_with_next (`taxonomy affinity --bootstrap`).
+/// Rows with what bootstrapping adds, where the table has it: <measure>_low, <measure>_high and tied_with_best (`taxonomy affinity --bootstrap`).
 nlohmann::json transfers_json(const taxonomy::TransferTable& table) {
   const std::set<std::string> numbers = {"affinity_low", "affinity_high", "gain_low", "gain_high", "quality_low", "quality_high"};
   nlohmann::json rows = nlohmann::json::array();
@@ -153,7 +158,7 @@ nlohmann::json transfers_json(const taxonomy::TransferTable& table) {
     for (std::size_t i = 0; i < table.extra_columns.size(); ++i) {
       const std::string& column = table.extra_columns[i];
       if (numbers.contains(column) && std::isfinite(further_number(row.extra[i]))) json[column] = further_number(row.extra[i]);
-      if (column == "tied_with_next" && row.extra[i] == "yes") json[column] = true;
+      if (column == "tied_with_best" && row.extra[i] == "yes") json[column] = true;
     }
     rows.push_back(std::move(json));
   }

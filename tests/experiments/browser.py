@@ -102,7 +102,8 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
         self.call("Emulation.setTouchEmulationEnabled", enabled=touch)
         self.call("Emulation.setEmulatedMedia", media="print" if print_media else "screen",
-                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+                  features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
+                            {"name": "prefers-reduced-motion", "value": "reduce"}])
         self.call("Page.navigate", url=Path(path).resolve().as_uri())
         end = time.monotonic() + SECONDS
         while self.evaluate("document.readyState") != "complete" or self.evaluate("location.href") == "about:blank":

@@ -265,12 +265,12 @@ class ReportFiles(CliTest):
         self.assertRegex(data["left_out"][0], "^The task tree: .*at least two sources")
 
     def test_intervals_come_from_further_columns_and_damaged_ones_are_ignored(self):
-        text = ("sources,target,order,affinity,gain,quality,gain_low,gain_high,quality_low,tied_with_next,note\n"
+        text = ("sources,target,order,affinity,gain,quality,gain_low,gain_high,quality_low,tied_with_best,note\n"
                 "self,a,1,0.5,0.9,0.5,0.8,0.95,,no,x\n" "b,a,1,0.4,0.6,0.3,0.5,seven,0.25,yes,y\n" "self,b,1,0.5,0.9,0.5,,,,,\n")
         rows = self.embedded(self.report(self.bare(text)))["transfers"]
         common = {"sources", "target", "order", "affinity", "gain", "quality"}
         self.assertEqual([{key: value for key, value in row.items() if key not in common} for row in rows],
-                         [{"gain_low": 0.8, "gain_high": 0.95}, {"gain_low": 0.5, "quality_low": 0.25, "tied_with_next": True}, {}])
+                         [{"gain_low": 0.8, "gain_high": 0.95}, {"gain_low": 0.5, "quality_low": 0.25, "tied_with_best": True}, {}])
 
     def test_graph_files_of_an_earlier_sweep_go_and_others_stay(self):
         folder = self.bare()

@@ -132,7 +132,7 @@ def eigenvector(wins):
 
 
 def redrawn(losses, entrants, dice, draws=60):
-    """95% intervals of affinity, gain and quality of every entrant over test images drawn with replacement."""
+    """95% intervals of affinity, gain and quality of every entrant over test images drawn with replacement, and which transfers tie with the best."""
     def score(a, b):
         return [(x < y) + 0.5 * (x == y) for x, y in zip(losses[a], losses[b])]
 
@@ -145,7 +145,9 @@ def redrawn(losses, entrants, dice, draws=60):
         for name, value in zip(entrants, affinity):
             for list_, number in zip(found[name], (value, rate[name, "scratch"], 0.5 if name == "self" else rate[name, "self"])):
                 list_.append(number)
-    return {name: [sorted(values)[round(share * (draws - 1))] for values in lists for share in (0.025, 0.975)] for name, lists in found.items()}
+    spread = {name: [sorted(values)[round(share * (draws - 1))] for values in lists for share in (0.025, 0.975)] for name, lists in found.items()}
+    best = max((name for name in entrants if name != "self"), key=lambda name: sum(found[name][0]))
+    return spread, {name for name in entrants if sum(a >= b for a, b in zip(found[name][0], found[best][0])) > 0.025 * draws}
 
 
 def error_level(sources, target):
@@ -183,7 +185,7 @@ def write_folder(folder, names=None, pictures=True, intervals=False):
     scenes = [room(100 + i) for i in range(PICTURES)]
     table = ["sources,target,order,affinity,gain,quality"]
     if intervals:
-        table[0] += ",affinity_low,affinity_high,gain_low,gain_high,quality_low,quality_high,tied_with_next"
+        table[0] += ",affinity_low,affinity_high,gain_low,gain_high,quality_low,quality_high,tied_with_best"
     tasks, tournaments, baselines, jobs = [], [], {}, {"network": [0, 0.0], "transfer, order 1": [0, 0.0], "transfer, order 2": [0, 0.0]}
 
     def save(path, picture):
@@ -215,15 +217,15 @@ def write_folder(folder, names=None, pictures=True, intervals=False):
         wins = [[0.5 if a == b else win(a, b) for b in entrants] for a in entrants]
         affinity, iterations, eigenvalue = eigenvector(wins)
         label = {n: "+".join(sorted(names[s] for s in n)) if isinstance(n, tuple) else n for n in levels}
-        spread = redrawn(losses, entrants, random.Random(t)) if intervals else {}
-        ranking = sorted(range(len(entrants)), key=lambda i: -affinity[i])
-        tied = {entrants[i] for i, j in zip(ranking, ranking[1:]) if abs(wins[i][j] - 0.5) < 1 / math.sqrt(IMAGES)}
+        spread, tied = redrawn(losses, entrants, random.Random(t)) if intervals else ({}, set())
         for name, value in zip(entrants, affinity):
             further = "".join(",%r" % number for number in spread[name]) + (",yes" if name in tied else ",no") if intervals else ""
             table.append("%s,%s,%d,%r,%r,%r" % (cell(label[name]), cell(names[t]), len(name) if isinstance(name, tuple) else 1, value,
                                                  win(name, "scratch"), 0.5 if name == "self" else win(name, "self")) + further)
         tournaments.append({"target": names[t], "images": IMAGES, "networks": [label[n] for n in entrants], "wins": wins,
                             "affinity": affinity, "iterations": iterations, "eigenvalue": eigenvalue})
+        if intervals:
+            tournaments[-1]["intervals"] = {"unit": "images", "units": IMAGES, "draws": 60, "level": 0.95, "noise": key == "class_places"}
         baselines[names[t]] = {"gain_against": "scratch", "shallow_gain": {label[n]: win(n, "shallow") for n in transfers}}
         entry = {"name": names[t], "display_name": title if names[t] == key else names[t], "family": family, "source": True, "target": True,
                  "doc": doc, "loss": "l1", "networks": {}, "transfers": {}, "beats_constant": win("self", "constant"),

@@ -99,12 +99,13 @@ function affinity_sentence(singles, shown_targets) {
   const both = shown_targets.filter((target) => Number.isFinite(best(target, (order) => order === 1)) && Number.isFinite(best(target, (order) => order > 1)));
   const better = both.filter((target) => best(target, (order) => order > 1) > best(target, (order) => order === 1));
   if (both.length) says.push("Several sources together have a higher " + score + " than the best single one for " + better.length + " of " + many(both.length, "target") + ".");
-  if (rows.some((row) => row.tied_with_next)) {
-    const first_of = (target) => rows_to(target).filter((row) => !is_own(row) && known(row.affinity)).sort((a, b) => b.affinity - a.affinity)[0];
-    const unsure = shown_targets.filter((target) => (first_of(target) || {}).tied_with_next);
-    says.push(unsure.length ? "For " + unsure.length + " of " + many(shown_targets.length, "target") + " the test images do not tell the best transfer from the next: " + list_of(unsure.map(title)) + "."
-      : "The test images tell every target's best transfer from the next.");
+  if (rows.some((row) => row.tied_with_best)) {
+    const unsure = shown_targets.filter((target) => rows_to(target).filter((row) => row.tied_with_best && !is_own(row)).length > 1);
+    says.push(unsure.length ? "For " + unsure.length + " of " + many(shown_targets.length, "target") + " the test images do not tell the best transfer from all others: " + list_of(unsure.map(title)) + "."
+      : "The test images tell every target's best transfer from all others.");
   }
+  const noisy = (summary.tournaments || []).filter((tournament) => tournament.intervals && tournament.intervals.noise).map((tournament) => tournament.target);
+  if (noisy.length) says.push("The ranking of " + list_of(noisy.map(title)) + " is mostly noise: fewer than half of its pairs of transfers are told apart.");
   if (!says.length) says.push(many(rows.length, "transfer") + " of " + many(shown_targets.length, "target") + " " + (rows.length === 1 ? "is" : "are") + " in the table.");
   return says.join(" ");
 }

@@ -19,7 +19,7 @@ function budgets_section() {
   section("budgets", "What labels buy", "Budgets", says, make("div", { class: "columns even" },
     budgets.length > 1 ? make("div", {}, make("h3", {}, "Mean over targets, by budget"), lines, make("div", { class: "keys" }, keys(), has_band ? band_key("var(--soft)", "random taxonomies") : null), make("p", { class: "note" }, note),
       make("div", { class: "controls tight" }, csv_button("budgets.csv", sweep_lines))) : null,
-    make("div", {}, below, bars, make("div", { class: "keys" }, keys(), whiskers ? whisker_key("interval over test images") : null), make("div", { class: "controls tight" }, csv_button("targets.csv", target_lines)))));
+    make("div", {}, below, bars, make("div", { class: "keys" }, keys(), whiskers ? whisker_key("interval") : null), make("div", { class: "controls tight" }, csv_button("targets.csv", target_lines)))));
   listeners.push(() => {
     says.textContent = tidy(budgets_sentence());
     if (budgets.length > 1) replace(lines, budget_lines(clamp(lines.clientWidth, 280, 620)));

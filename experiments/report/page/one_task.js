@@ -125,7 +125,7 @@ function transfer_dots(name, width) {
     });
   });
   return { picture: svg, keys: [shown_kinds.map(([key, paint]) => key_of(paint, key)), any_interval ? key_of("var(--soft)", "bars: intervals", "none") : null],
-    note: shown.length < all.length ? "The best " + most + " of " + all.length + " by " + by + "." : "" };
+    note: [shown.length < all.length ? "The best " + most + " of " + all.length + " by " + by + "." : "", any_interval ? capital(interval_words()) + "." : ""].filter(Boolean).join(" ") };
 }
 
 function task_predictions(task) {

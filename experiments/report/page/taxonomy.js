@@ -152,7 +152,12 @@ function alternatives(cell) {
 }
 const interval_columns = () => measures.filter(has_interval).flatMap((key) => [key + "_low", key + "_high"]);
 const interval_values = (row) => interval_columns().map((key) => row[key]);
-const interval_words = () => "95 % intervals over test images, as the table brings them";
+// How the intervals came about, where a summary says so.
+function interval_words() {
+  const told = (summary.tournaments || []).map((tournament) => tournament.intervals).find((intervals) => intervals && known(intervals.level));
+  if (!told) return "intervals, as the transfer table brings them";
+  return percent(told.level) + " intervals from " + (known(told.draws) ? told.draws + " test sets of " : "test sets of ") + (known(told.units) ? told.units + " " : "") + (told.unit || "images") + ", drawn anew";
+}
 
 function uses(cell, source) {
   const served_here = cell.choices.filter((choice) => source_names(choice).includes(source));
