@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Brings everything that Affinis builds with and tests with; safe to run again (a second run changes nothing and takes a second).
 #   cmake/setup.sh             what a build, the demo and the tests need
+#   cmake/setup.sh --slurm     what the Slurm test needs beside
 #   cmake/setup.sh --cuda      LibTorch with its CUDA libraries (AFFINIS_CUDA=ON) instead of the CPU-only set
 # Environment: AFFINIS_CACHE   where LibTorch is kept (default: $XDG_CACHE_HOME/affinis or ~/.cache/affinis)
 #              AFFINIS_LIBTORCH an unpacked LibTorch 2.11 that you have already; nothing is downloaded then
@@ -25,6 +26,7 @@ packages=(
   libgtest-dev libgmock-dev
   coinor-cbc chromium fonts-dejavu-core python3-h5py clang-format
 )
+[ "${1:-}" = "--slurm" ] && packages+=(slurm-wlm munge)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -1,9 +1,14 @@
 #include <algorithm>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -54,9 +59,29 @@ std::vector<Lacking> lacking_stores(const std::string& folder, const std::vector
   return stores;
 }
 
+/// Two at work on one data set would write the same blocks. Let go by the end of the process however it comes; leaves no file behind.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder) : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+    // File systems that cannot lock a folder go without.
+    const bool taken = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (taken) ::close(descriptor_);
+    AFFINIS_CHECK(!taken, ErrorCode::kIo, "another 'data annotate' is at work on {}: wait for it, or end it and start again", folder);
+  }
+  ~FolderLock() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int descriptor_;
+};
+
 void annotate_data(const AnnotateArguments& arguments, Logger& logger) {
   AFFINIS_CHECK(arguments.threads >= 0 && arguments.threads <= 4096, ErrorCode::kUsage, "--threads {} is not between 0 and 4096", arguments.threads);
   const std::vector<std::string> fields = chosen_fields(arguments.fields);
+  const FolderLock lock(arguments.folder);
   const std::vector<Lacking> stores = lacking_stores(arguments.folder, fields);
   nlohmann::json splits = nlohmann::json::array();
   for (const Lacking& lacking : stores) {

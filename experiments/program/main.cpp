@@ -78,7 +78,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return report_failure(std::string(error.what()) + "; see --help", kUsage);
   } catch (const affinis::Error& error) {
-    return report_failure(error.what(), error.code() == ErrorCode::kUsage ? kUsage : kFailed);
+    const bool users = error.code() == ErrorCode::kUsage || error.code() == ErrorCode::kConfig;
+    return report_failure(error.what(), users ? kUsage : kFailed);
   } catch (const std::bad_alloc&) {
     return report_failure("out of memory; try a smaller batch, fewer threads or fewer rooms", kFailed);
   } catch (const std::exception& error) {

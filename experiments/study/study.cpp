@@ -14,6 +14,7 @@
 #include "framework/data/contact_sheet.h"
 #include "framework/data/data_set.h"
 #include "framework/run/run_lock.h"
+#include "framework/run/slurm.h"
 #include "framework/task/plugin.h"
 #include "taxonomy/solver.h"
 #include "taxonomy/transfer_table.h"
@@ -28,10 +29,32 @@ constexpr std::int64_t kContactSheetRooms = 6;
 
 /// Runs what the graph holds now; `order` is the highest order in it, so that progress counts the orders that are still to come.
 run::RunSummary run_stage(const StudyGraph& study, std::int64_t order, const std::filesystem::path& folder, const run::JobKinds& kinds,
-                          Logger& logger) {
+                          RunPlace place, Logger& logger) {
   run::RunOptions options = study.options().run;
   options.expected_later = study.expected_transfers(order + 1);
+  if (place == RunPlace::kSlurm)
+    return run::run_graph_on_slurm(study.graph(), kinds, folder, options, study.options().slurm, array_task_command(folder), logger);
   return run::run_graph(study.graph(), kinds, folder, options, worker_command(folder), logger);
+}
+
+/// Array tasks that wait or run do so by the settings that they were handed in with, and a local run would do their jobs twice.
+void leave_queued_tasks_alone(StudyOptions options, const std::filesystem::path& folder, RunPlace place) {
+  if (!std::filesystem::exists(folder / "slurm")) return;
+  const auto queue = run::slurm_queue(folder);
+  if (!queue || queue->empty()) return;
+  const bool same = place == RunPlace::kSlurm && std::filesystem::exists(folder / kExperimentFile) &&
+                    read_file(folder / kExperimentFile) == to_toml(options.sections());
+  AFFINIS_CHECK(same, ErrorCode::kIo,
+                "the run in {} has {} array tasks in Slurm's queue: go on with them by --on slurm and the same settings, or end them first with "
+                "'scancel --name={}'",
+                folder.string(), queue->size(), run::slurm_name(folder));
+}
+
+/// A study of a sweep that is run by itself later finds the results that it shares with the others.
+std::filesystem::path place_of_jobs(const StudyOptions& options, const std::filesystem::path& folder) {
+  namespace fs = std::filesystem;
+  const bool shared = fs::exists(folder / "graph.json") && !fs::exists(folder / "jobs") && fs::exists(folder / ".." / "jobs");
+  return shared ? fs::path("..") : options.run.jobs_in;
 }
 
 /// Numbers from the options, or first..last when they are empty.
@@ -105,6 +128,10 @@ std::vector<std::string> worker_command(const std::filesystem::path& folder) {
   return {std::filesystem::read_symlink("/proc/self/exe").string(), "worker", "--run", folder.string()};
 }
 
+std::vector<std::string> array_task_command(const std::filesystem::path& folder) {
+  return {std::filesystem::read_symlink("/proc/self/exe").string(), "array-task", "--run", std::filesystem::absolute(folder).string()};
+}
+
 void write_settings(StudyOptions options, const std::filesystem::path& folder) {
   require_writable_folder(folder);
   // Workers of a run that is at work read this file when they start: a second run must not change it under them.
@@ -133,20 +160,24 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   write_report(folder, logger);
 }
 
-void run_study(const StudyOptions& options, const std::filesystem::path& folder, Logger& logger) {
+void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, RunPlace place, Logger& logger) {
+  StudyOptions options = chosen;
+  options.run.jobs_in = place_of_jobs(options, folder);
   const auto registry = load_tasks(options.tasks.plugins);
   StudyGraph study(options, registry);
+  leave_queued_tasks_alone(options, folder, place);
   write_settings(options, folder);
   const run::JobKinds kinds = study_job_kinds(options, registry);
 
   study.add_networks();
-  if (options.search.max_order > 0) study.add_transfers(study.first_order());
-  run::RunSummary run = run_stage(study, 1, folder, kinds, logger);
+  const auto stage = [&](std::int64_t order) {
+    return [&, order] { return run_stage(study, order, folder, kinds, place, logger); };
+  };
+  run::RunSummary run = options.search.max_order == 0 ? stage(0)() : run_order(study, study.first_order(), 1, stage(1), logger);
   for (std::int64_t order = 2; order <= options.search.max_order; ++order) {
     const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);
     if (candidates.empty()) break;
-    study.add_transfers(candidates);
-    run = run_stage(study, order, folder, kinds, logger);
+    run = run_order(study, candidates, order, stage(order), logger);
   }
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);

@@ -25,10 +25,19 @@ std::vector<std::string> worker_command(const std::filesystem::path& folder);
 /// there, whose settings then stay.
 void write_settings(StudyOptions options, const std::filesystem::path& folder);
 
+/// Where the jobs of a study run.
+enum class RunPlace {
+  kLocal,  ///< on this machine's device slots (run.devices)
+  kSlurm,  ///< as array tasks of a cluster ([slurm])
+};
+
+/// Command line of an array task of the run in `folder`: this program's hidden command `array-task`.
+std::vector<std::string> array_task_command(const std::filesystem::path& folder);
+
 /// Runs a study in `folder`, going on where it stopped, and writes what DESIGN calls a run's folder: experiment.toml, jobs/, transfers.csv,
 /// taxonomy.json, summary.json, report.html. What a failed job leaves is still analysed and reported; Error(kData) then says how many
-/// failed and where to look.
-void run_study(const StudyOptions& options, const std::filesystem::path& folder, Logger& logger);
+/// failed and where to look. Refuses, with Error(kIo), to disturb array tasks that wait in Slurm's queue.
+void run_study(const StudyOptions& options, const std::filesystem::path& folder, RunPlace place, Logger& logger);
 
 /// Writes transfers.csv, taxonomy.json, summary.json, contact_sheet.png and report.html from finished jobs.
 void write_study_results(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder, Logger& logger);

@@ -19,6 +19,17 @@ void check_trainer(const std::string& section, const train::TrainerOptions& opti
   }
 }
 
+void resolve_path(std::string& path, const std::filesystem::path& base) {
+  if (path.empty()) return;
+  const std::filesystem::path beside = base / path;
+  path = std::filesystem::absolute(!base.empty() && std::filesystem::exists(beside) ? beside : std::filesystem::path(path)).lexically_normal().string();
+}
+
+void resolve_paths(StudyOptions& options, const std::filesystem::path& base) {
+  resolve_path(options.data.folder, base);
+  for (std::string& plugin : options.tasks.plugins) resolve_path(plugin, base);
+}
+
 }  // namespace
 
 const std::vector<OptionField>& NameOptions::fields() {
@@ -57,7 +68,8 @@ const std::vector<OptionField>& TaskOptions::fields() {
 
 const std::vector<OptionField>& DataOptions::fields() {
   static const std::vector<OptionField> table = {
-      option("folder", &DataOptions::folder, "an existing data set (train.h5, transfer.h5, test.h5); empty: rooms are rendered"),
+      option("folder", &DataOptions::folder, "an existing data set (train.h5, transfer.h5, test.h5), from the experiment file's folder when it is there, else from where the "
+             "program was started; empty: rooms are rendered"),
       option("train_images", &DataOptions::train_images, "images that networks learn on; 0: all of the split", {.minimum = 0}),
       option("transfer_images", &DataOptions::transfer_images, "images that transfers and scratch learn on; 0: all of the split",
              {.minimum = 0}),
@@ -132,7 +144,8 @@ std::vector<OptionSection> StudyOptions::sections() {
           option_section("transfer", "Training of transfers, on the transfer split", transfer),
           option_section("search", "Which transfers are tried", search),
           option_section("taxonomy", "Taxonomies solved at the end", taxonomy),
-          option_section("run", "Where and how jobs run", run)};
+          option_section("run", "Where and how jobs run", run),
+          option_section("slurm", "How array tasks are asked for (run --on slurm)", slurm)};
 }
 
 void StudyOptions::finish() {
@@ -143,7 +156,7 @@ void StudyOptions::finish() {
                 rooms.image_side, scale.image_side);
   rooms.image_side = scale.image_side;
   // Workers, and the same run taken up from another folder, find them too.
-  for (std::string& plugin : tasks.plugins) plugin = std::filesystem::absolute(plugin).string();
+  resolve_paths(*this, {});
   AFFINIS_CHECK(search.max_order <= 1 || !search.top.empty(), ErrorCode::kConfig,
                 "search.top is empty, but search.max_order is {}; say how many of the best sources higher orders are made of",
                 search.max_order);
@@ -181,12 +194,14 @@ train::TrainerOptions StudyOptions::trainer(std::string_view section, const std:
 }
 
 StudyOptions read_study(const std::filesystem::path& path, const std::vector<std::string>& overrides) {
-  return parse_study(read_file(path), path.string(), overrides);
+  return parse_study(read_file(path), path.string(), overrides, path.parent_path());
 }
 
-StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides) {
+StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides,
+                         const std::filesystem::path& base) {
   StudyOptions options;
   parse_toml(text, name, options.sections());
+  resolve_paths(options, base);
   for (const std::string& override : overrides) apply_override(options.sections(), override);
   options.finish();
   return options;

@@ -9,6 +9,7 @@
 #include "experiments/data_set/render_data_set.h"
 #include "framework/core/options.h"
 #include "framework/run/coordinator.h"
+#include "framework/run/slurm.h"
 #include "framework/train/trainer.h"
 #include "transfer/spec.h"
 
@@ -97,6 +98,7 @@ struct StudyOptions {
   SearchOptions search;
   TaxonomyOptions taxonomy;
   run::RunOptions run;
+  run::SlurmOptions slurm;
 
   /// Taskonomy's rates and lengths (Zamir et al. 2018: Adam 1e-4, batch 32, 30 epochs for networks, 200 for transfers of 1k images), but
   /// with a cosine schedule.
@@ -112,8 +114,10 @@ struct StudyOptions {
 
 /// Reads a file, applies `overrides` ("section.key=value"), finishes. Throws Error(kConfig) or Error(kUsage).
 StudyOptions read_study(const std::filesystem::path& path, const std::vector<std::string>& overrides);
-/// As above from text; `name` stands for the file in sentences.
-StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides);
+/// As above from text; `name` stands for the file in sentences. Relative paths in the text (data.folder, tasks.plugins) are meant from
+/// `base` when they are there, else from the working folder, as those of overrides always are; all become absolute.
+StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides,
+                         const std::filesystem::path& base = {});
 
 /// The reference of all settings, as committed in experiments/OPTIONS.md.
 std::string study_options_markdown();

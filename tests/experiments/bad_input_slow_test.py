@@ -26,9 +26,10 @@ def with_line(line, section):
 class ExperimentFile(CliTest):
     """Files and overrides that cannot be run are refused before a folder is made."""
 
-    def refuse_text(self, text, *names, arguments=(), code=1):
+    def refuse_text(self, text, *names, arguments=()):
+        """A mistake in what the user wrote, in the file as on the command line, is exit code 2."""
         file = tiny_study.write_file(self.folder, text)
-        sentence = self.refuse(code, "run", file, "--out", self.path("out"), *arguments, names=names)
+        sentence = self.refuse(2, "run", file, "--out", self.path("out"), *arguments, names=names)
         self.assertFalse(os.path.exists(self.path("out")))
         return sentence
 
@@ -65,23 +66,23 @@ class ExperimentFile(CliTest):
                          arguments=["--set", "search.shallow=false"])
 
     def test_an_unknown_task(self):
-        self.refuse_text(tiny_study.TEXT.replace('"edge2d"', '"edge2"'), "edge2", "did you mean", "edge2d", code=2)
-        self.refuse_text(tiny_study.TEXT, "rgb2dept", "rgb2depth", arguments=["--set", 'tasks.targets=["rgb2dept"]'], code=2)
+        self.refuse_text(tiny_study.TEXT.replace('"edge2d"', '"edge2"'), "edge2", "did you mean", "edge2d")
+        self.refuse_text(tiny_study.TEXT, "rgb2dept", "rgb2depth", arguments=["--set", 'tasks.targets=["rgb2dept"]'])
 
     def test_bad_overrides_on_the_command_line(self):
-        self.refuse_text(tiny_study.TEXT, "network.step=3", "did you mean 'steps'", arguments=["--set", "network.step=3"], code=2)
-        self.refuse_text(tiny_study.TEXT, "network.steps", "many", arguments=["--set", "network.steps=many"], code=2)
-        self.refuse_text(tiny_study.TEXT, "network.steps", "=", arguments=["--set", "network.steps"], code=2)
-        self.refuse_text(tiny_study.TEXT, "budgets", "-1", arguments=["--set", "taxonomy.budgets=[-1]"], code=2)
+        self.refuse_text(tiny_study.TEXT, "network.step=3", "did you mean 'steps'", arguments=["--set", "network.step=3"])
+        self.refuse_text(tiny_study.TEXT, "network.steps", "many", arguments=["--set", "network.steps=many"])
+        self.refuse_text(tiny_study.TEXT, "network.steps", "=", arguments=["--set", "network.steps"])
+        self.refuse_text(tiny_study.TEXT, "budgets", "-1", arguments=["--set", "taxonomy.budgets=[-1]"])
 
     def test_bad_overrides_of_a_task(self):
-        for override, code, names in (("network.edge2d.weight_deca=1", 2, ["weight_deca", "weight_decay"]),
-                                      ("netwok.edge2d.weight_decay=1", 1, ["netwok", "network"]),
-                                      ("network.edge2.weight_decay=1", 2, ["edge2", "edge2d"]),
-                                      ("weight_decay=1", 1, ["weight_decay=1", "section.task.key=value"])):
+        for override, names in (("network.edge2d.weight_deca=1", ["weight_deca", "weight_decay"]),
+                                ("netwok.edge2d.weight_decay=1", ["netwok", "network"]),
+                                ("network.edge2.weight_decay=1", ["edge2", "edge2d"]),
+                                ("weight_decay=1", ["weight_decay=1", "section.task.key=value"])):
             with self.subTest(override):
                 text, _ = with_line('overrides = ["%s"]' % override, "tasks")
-                self.refuse_text(text, *names, code=code)
+                self.refuse_text(text, *names)
 
     def test_usage(self):
         self.refuse(2, "run", names=["FILE"])
@@ -139,7 +140,7 @@ class Data(CliTest):
     @needs_torch
     def test_images_of_another_size(self):
         text = tiny_study.TEXT.replace(tiny_study.ROOMS, '[data]\nfolder = "%s"\n' % self.data).replace("image_side = 32", "image_side = 64")
-        self.refuse(1, "run", tiny_study.write_file(self.folder, text), "--out", self.path("run"), names=["32", "64", "image_side"])
+        self.refuse(2, "run", tiny_study.write_file(self.folder, text), "--out", self.path("run"), names=["32", "64", "image_side"])
         self.assertFalse(os.path.exists(self.path("run")))
 
     @needs_torch

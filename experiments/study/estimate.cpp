@@ -1,0 +1,235 @@
+#include "experiments/study/estimate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "experiments/study/render_job.h"
+#include "experiments/study/study.h"
+#include "framework/core/error.h"
+#include "framework/data/data_set.h"
+#include "transfer/job_kinds.h"
+
+namespace affinis::experiments {
+namespace {
+
+/// Seconds on one core at desk scale (64x64 images, width 16), measured on experiments/bank26.toml and experiments/demo.toml.
+struct ImageSeconds {
+  double train = 0;  ///< an image of a training step
+  double test = 0;   ///< a test image
+};
+constexpr ImageSeconds kEncoderSeconds{0.012, 0.004};
+constexpr ImageSeconds kFrozenSeconds{0.0043, 0.004};
+constexpr ImageSeconds kShallowSeconds{0.003, 0.002};
+constexpr ImageSeconds kConstantSeconds{0.00065, 0.0003};
+constexpr ImageSeconds kTransferSeconds{0.003, 0.002};
+constexpr double kEncodeSeconds = 0.002;
+constexpr double kViewSeconds = 0.06;
+constexpr double kJobSeconds = 0.2;
+constexpr double kDeskSide = 64;
+constexpr double kDeskWidth = 16;
+
+constexpr double kEncoderParameters = 1.5e6;  // ResNet-50 to 8 channels at width 16; grows with its square
+constexpr double kDecoderParameters = 1.1e6;  // likewise, the larger ones
+constexpr double kWeightBytes = 4;
+constexpr double kViewBytesPerPixel = 7;
+constexpr double kPictureBytesPerPixel = 1.5;
+constexpr double kJobBytes = 12e3;  // done.json, log, learning curve, headers
+constexpr double kActivationBytes = 36;  // for each pixel and channel of width that a training step keeps
+constexpr double kProgramBytes = 450e6;
+
+double square(double value) { return value * value; }
+
+double pixels(const nn::Scale& scale) { return square(static_cast<double>(scale.image_side) / kDeskSide); }
+double channels(const nn::Scale& scale) { return static_cast<double>(scale.width) / kDeskWidth; }
+/// Arithmetic against desk scale.
+double size_factor(const nn::Scale& scale) { return pixels(scale) * square(channels(scale)); }
+double encoder_parameters(const nn::Scale& scale) { return kEncoderParameters * square(channels(scale)); }
+double decoder_parameters(const nn::Scale& scale) { return kDecoderParameters * square(channels(scale)); }
+
+double used(std::int64_t wanted, std::int64_t all) {
+  return static_cast<double>(wanted > 0 ? std::min(wanted, all) : all);
+}
+
+double trained_images(const train::TrainerOptions& trainer, double images) {
+  const auto batch = static_cast<double>(trainer.batch_size);
+  const double steps = trainer.steps > 0 ? static_cast<double>(trainer.steps)
+                                         : static_cast<double>(trainer.epochs) * std::ceil(images / batch);
+  return steps * batch;
+}
+
+double views(const RenderDataSetOptions& rooms) {
+  return static_cast<double>((rooms.train_buildings + rooms.transfer_buildings + rooms.test_buildings) * rooms.rooms_per_building *
+                             rooms.views_per_room);
+}
+
+ImageSeconds seconds_of(transfer::TrunkKind trunk) {
+  switch (trunk) {
+    case transfer::TrunkKind::kEncoder: return kEncoderSeconds;
+    case transfer::TrunkKind::kShallow: return kShallowSeconds;
+    case transfer::TrunkKind::kConstant: return kConstantSeconds;
+    case transfer::TrunkKind::kRandom: return kFrozenSeconds;
+  }
+  return kEncoderSeconds;
+}
+
+RenderDataSetOptions rooms_of(const nlohmann::json& spec) {
+  RenderDataSetOptions rooms;
+  from_json(option_section("rooms", "", rooms), spec);
+  return rooms;
+}
+
+/// Jobs that share what the model may be wrong by.
+std::string family(const std::string& kind, const nlohmann::json& spec) {
+  return kind == transfer::kTrainKind ? kind + " " + spec.at("trunk").get<std::string>() : kind;
+}
+
+double train_seconds(const transfer::TrainSpec& spec, const SplitSizes& sizes) {
+  const bool whole = spec.split == data::kTrainSplit;
+  const transfer::SubsetSpec& subset = whole ? spec.study.train : spec.study.transfer;
+  const double images = used(subset.count, whole ? sizes.train : sizes.transfer);
+  const ImageSeconds each = seconds_of(spec.trunk);
+  double tested = used(spec.study.test.count, sizes.test);
+  const double steps = trained_images(spec.trainer, images) / static_cast<double>(spec.trainer.batch_size);
+  if (spec.validation_images > 0 && spec.trainer.evaluate_every > 0)
+    tested += std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) * static_cast<double>(spec.validation_images);
+  return size_factor(spec.study.scale) * (trained_images(spec.trainer, images) * each.train + tested * each.test);
+}
+
+/// What the model says alone.
+double model_seconds(const std::string& kind, const nlohmann::json& spec, const SplitSizes& sizes) {
+  if (kind == kRenderKind) {
+    const RenderDataSetOptions rooms = rooms_of(spec);
+    return kJobSeconds + views(rooms) * kViewSeconds * square(static_cast<double>(rooms.image_side) / kDeskSide);
+  }
+  if (kind == transfer::kTrainKind) return kJobSeconds + train_seconds(transfer::train_spec_from_json(spec), sizes);
+  if (kind == transfer::kEncodeKind) {
+    const transfer::StudySpec study = transfer::encode_spec_from_json(spec).study;
+    const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
+    return kJobSeconds + size_factor(study.scale) * images * kEncodeSeconds;
+  }
+  if (kind == transfer::kTransferKind) {
+    const transfer::TransferSpec transfer = transfer::transfer_spec_from_json(spec);
+    const double trained = trained_images(transfer.trainer, used(transfer.study.transfer.count, sizes.transfer));
+    const double tested = used(transfer.study.test.count, sizes.test);
+    return kJobSeconds + size_factor(transfer.study.scale) * (trained * kTransferSeconds.train + tested * kTransferSeconds.test);
+  }
+  return kJobSeconds;
+}
+
+double evaluated_bytes(const transfer::StudySpec& study, const SplitSizes& sizes) {
+  const double side = static_cast<double>(study.scale.image_side);
+  return kJobBytes + used(study.test.count, sizes.test) * sizeof(double) +
+         static_cast<double>(study.pictures) * side * side * kPictureBytesPerPixel;
+}
+
+double model_bytes(const run::Job& job, const SplitSizes& sizes) {
+  if (job.kind == kRenderKind) {
+    const RenderDataSetOptions rooms = rooms_of(job.spec);
+    return views(rooms) * square(static_cast<double>(rooms.image_side)) * kViewBytesPerPixel;
+  }
+  if (job.kind == transfer::kTrainKind) {
+    const transfer::TrainSpec spec = transfer::train_spec_from_json(job.spec);
+    double bytes = evaluated_bytes(spec.study, sizes);
+    if (spec.role == transfer::kSelfRole) bytes *= 3;  // pictures of inputs and targets too
+    if (spec.keep_weights) bytes += kWeightBytes * (encoder_parameters(spec.study.scale) + decoder_parameters(spec.study.scale));
+    return bytes;
+  }
+  if (job.kind == transfer::kEncodeKind) {
+    const transfer::StudySpec study = transfer::encode_spec_from_json(job.spec).study;
+    const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
+    constexpr double kChannels = 8;
+    constexpr double kStride = 16;
+    return kJobBytes +
+           images * kChannels * square(static_cast<double>(study.scale.image_side) / kStride) * (study.half_precision ? 2 : 4);
+  }
+  if (job.kind == transfer::kTransferKind) {
+    const transfer::TransferSpec spec = transfer::transfer_spec_from_json(job.spec);
+    return evaluated_bytes(spec.study, sizes) + (spec.keep_weights ? kWeightBytes * decoder_parameters(spec.study.scale) : 0);
+  }
+  return kJobBytes;
+}
+
+}  // namespace
+
+SplitSizes split_sizes(const StudyOptions& options) {
+  SplitSizes sizes;
+  if (options.data.folder.empty()) {
+    const std::int64_t each = options.rooms.rooms_per_building * options.rooms.views_per_room;
+    sizes = {options.rooms.train_buildings * each, options.rooms.transfer_buildings * each, options.rooms.test_buildings * each};
+  } else {
+    const data::DataSet data(options.data.folder);
+    sizes = {data.split(data::kTrainSplit).size(), data.split(data::kTransferSplit).size(), data.split(data::kTestSplit).size()};
+  }
+  const auto less = [](std::int64_t all, std::int64_t wanted) { return wanted > 0 ? std::min(all, wanted) : all; };
+  return {less(sizes.train, options.data.train_images), less(sizes.transfer, options.data.transfer_images),
+          less(sizes.test, options.data.test_images)};
+}
+
+Estimator::Estimator(const StudyOptions& options) : options_(options), sizes_(split_sizes(options)) {}
+
+std::size_t Estimator::measure(const std::filesystem::path& folder) {
+  const std::vector<run::MeasuredJob> jobs = run::measured_jobs(folder);
+  if (jobs.empty()) return 0;
+  // Its specs say "all images" where its data set says how many those are.
+  SplitSizes sizes = sizes_;
+  if (std::filesystem::exists(folder / kExperimentFile)) {
+    try {
+      sizes = split_sizes(read_study(folder / kExperimentFile, {}));
+    } catch (const Error&) {
+      // Of another version, or its data set has moved: ours are the best guess.
+    }
+  }
+  std::map<std::string, std::pair<double, double>> sums;
+  std::size_t learnt = 0;
+  for (const run::MeasuredJob& job : jobs) {
+    try {
+      auto& [truth, model] = sums[family(job.kind, job.spec)];
+      const double expected = model_seconds(job.kind, job.spec, sizes);
+      truth += job.seconds;
+      model += expected;
+      ++learnt;
+    } catch (const std::exception&) {
+      // A job of another version of the program.
+    }
+  }
+  for (const auto& [name, sum] : sums) {
+    if (sum.first > 0 && sum.second > 0) factors_[name] = sum.first / sum.second;
+  }
+  return learnt;
+}
+
+JobEstimate Estimator::estimate(const run::Job& job) const {
+  const auto factor = factors_.find(family(job.kind, job.spec));
+  double scaled = model_seconds(job.kind, job.spec, sizes_);
+  if (factor != factors_.end()) {
+    scaled *= factor->second;
+  } else if (!factors_.empty()) {
+    // A kind that was not measured: the machine is as fast as it was with the others, in the middle.
+    std::vector<double> all;
+    for (const auto& each : factors_) all.push_back(each.second);
+    std::nth_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
+    scaled *= all[all.size() / 2];
+  }
+  return {scaled, model_bytes(job, sizes_)};
+}
+
+double Estimator::worker_bytes() const {
+  const nn::Scale scale{"", options_.scale.image_side, options_.scale.width};
+  const double parameters = encoder_parameters(scale) + decoder_parameters(scale);
+  constexpr double kWithGradientsAndMoments = 4;
+  const auto batch = static_cast<double>(std::max(options_.network.batch_size, options_.scratch.batch_size));
+  const double side = static_cast<double>(scale.image_side);
+  return kProgramBytes + kWithGradientsAndMoments * kWeightBytes * parameters +
+         batch * side * side * static_cast<double>(scale.width) * kActivationBytes +
+         options_.run.worker_memory_gib * static_cast<double>(std::int64_t{1} << 30);
+}
+
+double Estimator::checkpoint_bytes() const {
+  const nn::Scale scale{"", options_.scale.image_side, options_.scale.width};
+  constexpr double kWithMoments = 3;
+  constexpr double kCheckpoints = 2;
+  return kCheckpoints * kWithMoments * kWeightBytes * (encoder_parameters(scale) + decoder_parameters(scale));
+}
+
+}  // namespace affinis::experiments
