@@ -99,6 +99,13 @@ std::optional<Axis> axis_of(const std::string& override) {
 
 std::string value_text(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return *text;
+  // The shortest that reads back: toml++ writes 3e-3 with seventeen digits.
+  if (const auto real = node.value_exact<double>()) return format_option(*real);
+  if (const toml::array* list = node.as_array()) {
+    std::vector<std::string> parts;
+    for (const toml::node& each : *list) parts.push_back(value_text(each));
+    return "[" + join(parts, ", ") + "]";
+  }
   std::ostringstream stream;
   node.visit([&](const auto& each) { stream << each; });
   return stream.str();
@@ -311,7 +318,8 @@ void run_sweep(const std::vector<Combination>& combinations, const fs::path& fol
 
 nlohmann::json sweep_rows(const fs::path& folder) {
   nlohmann::json rows = nlohmann::json::array();
-  for (const nlohmann::json& combination : read_json(folder / kSweepFile).at("combinations")) {
+  const nlohmann::json sweep_file = read_json(folder / kSweepFile);
+  for (const nlohmann::json& combination : sweep_file.at("combinations")) {
     const fs::path own = folder / combination.at("folder").get<std::string>();
     nlohmann::json row = {{"folder", combination.at("folder")}, {"values", combination.at("values")}, {"finished", false}, {"seconds", nullptr},
                           {"mean_gain", nullptr},               {"mean_quality", nullptr},           {"losses", nlohmann::json::object()}};

@@ -1,33 +1,12 @@
 // kill -9 and ctrl-C at random moments, against a whole process tree.
 #include "framework/core/random.h"
 #include "framework/run/run_lock.h"
-#include "tests/framework/run/run_fixture.h"
+#include "tests/framework/run/killed_run.h"
 
 namespace affinis::run {
 namespace {
 
 using ::testing::HasSubstr;
-
-class KilledRun : public RunTest {
- protected:
-  fs::path graph_file() const { return temporary.path() / "graph.json"; }
-
-  void add_tree() {
-    for (int at = 0; at < 4; ++at)
-      add("steps", "first/" + std::to_string(at), {{"steps", 5}, {"seconds", 0.01}, {"seed", at}});
-    for (int at = 0; at < 6; ++at) {
-      add("sum", "second/" + std::to_string(at), {{"value", at}, {"seconds", 0.01}},
-          {"first/" + std::to_string(at % 4), "first/" + std::to_string((at + 1) % 4)},
-          "group" + std::to_string(at % 2));
-    }
-    add("sum", "third/all", {{"value", 0}},
-        {"second/0", "second/1", "second/2", "second/3", "second/4", "second/5"});
-    write_json(graph_file(), toy::to_json(jobs));
-  }
-  std::vector<std::string> command() const {
-    return {kProgram, "run", folder().string(), graph_file().string(), "2", "2"};
-  }
-};
 
 TEST_F(KilledRun, ACoordinatorKilledAtRandomMomentsGivesTheSameBytes) {
   add_tree();
