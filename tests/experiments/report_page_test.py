@@ -134,7 +134,7 @@ class ReportPage(PageTest):
         self.open(str(folder))
         names = self.browser.evaluate("[...document.querySelectorAll('[data-csv]')].map(b => b.dataset.csv)")
         self.assertEqual(sorted(names), ["alternatives.csv", "budgets.csv", "costs.csv", "matrix.csv", "metrics.csv", "networks.csv", "not_tried.csv", "targets.csv", "task_tree.csv",
-                                         "taxonomy.csv", "transfers.csv", "transfers_to_task.csv"])
+                                         "taxonomy.csv", "transfers.csv", "transfers_to_task.csv", "worth_to_others.csv"])
         os.makedirs(self.path("got"))
         got = {}
         for name in names:

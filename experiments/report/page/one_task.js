@@ -77,7 +77,8 @@ function task_page(name, width) {
     make("div", { class: "controls tight" }, csv_button("transfers_to_task.csv", () => [["sources", "target", "order", ...measures, ...interval_columns()], ...rows_to(name).map((row) => [row.sources.join("+"), row.target, row.order, ...measures.map((key) => row[key]), ...interval_values(row)])]))] : [];
   const others = [];
   if (given.length) {
-    others.push(make("h3", { class: left.length ? "apart" : null }, "What it alone is worth to others"), table_of([["target", "text"], ...score_heads], given.map((row) => make("tr", {}, make("td", { class: "text" }, title(row.target)), score_cells(row))), {}, "what " + title(name) + " is worth to others"));
+    others.push(make("h3", { class: left.length ? "apart" : null }, "What it alone is worth to others"), table_of([["target", "text"], ...score_heads], given.map((row) => make("tr", {}, make("td", { class: "text" }, title(row.target)), score_cells(row))), {}, "what " + title(name) + " is worth to others"),
+      make("div", { class: "controls tight" }, csv_button("worth_to_others.csv", () => [["sources", "target", ...measures, ...interval_columns()], ...given.map((row) => [name, row.target, ...measures.map((key) => row[key]), ...interval_values(row)])])));
   }
   const columns = left.length ? [left, [right, others]] : [right, others];
   parts.push(make("div", { class: "columns even" }, columns.map((column) => make("div", {}, column))));

@@ -168,5 +168,5 @@ function uses(cell, source) {
       (values.length ? "; their mean quality is " + fixed(mean(values), 2) : "") + "." : "It serves only itself."),
     table_of([["target", "text"], ["together with", "text"], ...score_heads], served_here.map((choice) => make("tr", {}, make("td", { class: "text" }, title(choice.target)),
       make("td", { class: "text" }, set_title(source_names(choice).filter((name) => name !== source)) || "–"), score_cells(row_of(choice.sources, choice.target) || choice))), {}, "what " + title(source) + " serves"),
-    make("div", { class: "controls tight" }, page_button(source))];
+    make("div", { class: "controls tight" }, csv_button("uses.csv", () => [["labelled", "target", "sources", ...measures], ...served_here.map((choice) => [source, choice.target, choice.sources.join("+"), ...measures.map((key) => choice[key])])]), page_button(source))];
 }
