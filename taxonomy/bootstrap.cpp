@@ -21,22 +21,22 @@ constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kEqual = 1e-5;
 
 /// Values of one network, from a table weightings x networks.
-std::vector<float> column(const std::vector<float>& table, std::size_t networks,
+std::vector<double> column(const std::vector<double>& table, std::size_t networks,
                           std::size_t network) {
-  std::vector<float> values;
+  std::vector<double> values;
   values.reserve(table.size() / networks);
   for (std::size_t at = network; at < table.size(); at += networks) values.push_back(table[at]);
   return values;
 }
 
 /// Whether `behind` reaches `ahead` in so many draws that their order may be chance.
-bool tied(const std::vector<float>& ahead, const std::vector<float>& behind, double level) {
+bool tied(const std::vector<double>& ahead, const std::vector<double>& behind, double level) {
   std::size_t defined = 0;
   std::size_t reached = 0;
   for (std::size_t d = 0; d < ahead.size(); ++d) {
     if (std::isnan(ahead[d]) || std::isnan(behind[d])) continue;
     ++defined;
-    reached += static_cast<double>(behind[d]) >= static_cast<double>(ahead[d]) * (1 - kEqual);
+    reached += behind[d] >= ahead[d] * (1 - kEqual);
   }
   return static_cast<double>(reached) > (1 - level) / 2 * static_cast<double>(defined) ||
          defined == 0;
@@ -44,7 +44,7 @@ bool tied(const std::vector<float>& ahead, const std::vector<float>& behind, dou
 
 void rank_networks(const ReweighedTarget& draws, double level, TargetBootstrap& result) {
   const std::size_t count = result.networks.size();
-  std::vector<std::vector<float>> affinities;
+  std::vector<std::vector<double>> affinities;
   for (std::size_t i = 0; i < count; ++i) {
     affinities.push_back(column(draws.affinity, count, i));
   }
@@ -81,10 +81,10 @@ void rank_networks(const ReweighedTarget& draws, double level, TargetBootstrap& 
 
 }  // namespace
 
-Interval percentile_interval(double value, std::vector<float> draws, double level) {
+Interval percentile_interval(double value, std::vector<double> draws, double level) {
   AFFINIS_CHECK(level > 0 && level < 1, ErrorCode::kUsage,
                 "the level of the intervals is {}, but must lie between 0 and 1", level);
-  std::erase_if(draws, [](float draw) { return std::isnan(draw); });
+  std::erase_if(draws, [](double draw) { return std::isnan(draw); });
   Interval result{value, kMissing, kMissing, kMissing};
   if (draws.empty()) return result;
   std::sort(draws.begin(), draws.end());
@@ -94,7 +94,7 @@ Interval percentile_interval(double value, std::vector<float> draws, double leve
     const auto below = static_cast<std::size_t>(at);
     const std::size_t above = std::min(below + 1, draws.size() - 1);
     const double low = draws[below];
-    return low + (at - static_cast<double>(below)) * (static_cast<double>(draws[above]) - low);
+    return low + (at - static_cast<double>(below)) * (draws[above] - low);
   };
   result.low = percentile((1 - level) / 2);
   result.high = percentile((1 + level) / 2);
@@ -114,7 +114,7 @@ TargetBootstrap summarise_draws(const TargetAffinity& point, const ReweighedTarg
   result.networks = point.tournament.networks;
   for (std::size_t i = 0; i < count; ++i) {
     const TransferRow& row = point.rows[i];
-    const auto interval = [&](double value, const std::vector<float>& table) {
+    const auto interval = [&](double value, const std::vector<double>& table) {
       return percentile_interval(value, column(table, count, i), level);
     };
     result.affinity.push_back(interval(row.affinity, draws.affinity));
@@ -129,7 +129,7 @@ TargetBootstrap summarise_draws(const TargetAffinity& point, const ReweighedTarg
       const auto begin = draws.wins.begin() + static_cast<std::ptrdiff_t>(pair * draws.weightings);
       const Interval wins = percentile_interval(
           point.tournament.win(i, j),
-          std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(draws.weightings)), level);
+          std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(draws.weightings)), level);
       result.wins[i * count + j] = wins;
       result.wins[j * count + i] = {1 - wins.value, 1 - wins.high, 1 - wins.low, wins.deviation};
     }

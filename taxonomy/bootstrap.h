@@ -48,7 +48,7 @@ struct TargetBootstrap {
 
 /// The percentile interval of `value` from its draws (NaN where undefined), linear between
 /// neighbours as NumPy's percentile has it. Throws Error(kUsage) for a level outside (0, 1).
-Interval percentile_interval(double value, std::vector<float> draws, double level);
+Interval percentile_interval(double value, std::vector<double> draws, double level);
 
 /// Intervals and ties of one target from its affinities and the same under weightings. Throws
 /// Error(kInternal) when the two are not of the same networks, and as percentile_interval().

@@ -17,10 +17,10 @@
 namespace affinis::taxonomy {
 namespace {
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kBits = 64;
 constexpr std::int64_t kMostDraws = 1000000;
-constexpr std::size_t kMostRates = std::size_t{1} << 29;
+constexpr std::size_t kMostRates = std::size_t{1} << 28;
 // A block of pairs against a block of weightings: what both need stays in the second-level cache.
 constexpr std::size_t kPairsTogether = 16;
 constexpr std::size_t kWeightingsTogether = 32;
@@ -98,9 +98,9 @@ struct Count {
   std::int64_t half_wins = 0;
   std::int64_t shared = 0;
 
-  float rate() const {
+  double rate() const {
     if (shared == 0) return kMissing;
-    return static_cast<float>(static_cast<double>(half_wins) / (2.0 * static_cast<double>(shared)));
+    return static_cast<double>(half_wins) / (2.0 * static_cast<double>(shared));
   }
 };
 
@@ -197,7 +197,7 @@ using Pairing = std::pair<std::size_t, std::size_t>;
 /// Rates of pairings under weightings, a row each; where asked for, the images behind each rate
 /// too.
 struct Rates {
-  std::vector<float> rates;
+  std::vector<double> rates;
   std::vector<std::int32_t> shared;
 };
 
@@ -251,11 +251,11 @@ Rates count_pairings(const LossTable& table, std::span<const std::uint32_t> unit
 }
 
 /// Affinities under every weighting; the first rows of `rates` are the pairs i < j.
-std::vector<float> affinities(const Rates& rates, const std::string& target,
+std::vector<double> affinities(const Rates& rates, const std::string& target,
                               const std::vector<std::string>& networks, std::size_t weightings,
                               AhpOptions ahp) {
   const std::size_t count = networks.size();
-  std::vector<float> result(weightings * count, kMissing);
+  std::vector<double> result(weightings * count, kMissing);
   // What an eigenvector lacks behind the eighth digit is nothing beside what the draw itself
   // changes.
   ahp.tolerance = std::max(ahp.tolerance, 1e-8);
@@ -265,7 +265,7 @@ std::vector<float> affinities(const Rates& rates, const std::string& target,
     std::size_t pair = 0;
     for (std::size_t i = 0; i < count; ++i) {
       for (std::size_t j = i + 1; j < count; ++j, ++pair) {
-        const float rate = rates.rates[pair * weightings + d];
+        const double rate = rates.rates[pair * weightings + d];
         if (std::isnan(rate)) return;
         drawn.wins[i * count + j] = rate;
         drawn.wins[j * count + i] = 1.0 - rate;
@@ -276,7 +276,7 @@ std::vector<float> affinities(const Rates& rates, const std::string& target,
     }
     const AhpResult found = ahp_affinity(drawn, ahp);
     for (std::size_t i = 0; i < count; ++i) {
-      result[d * count + i] = static_cast<float>(found.affinity[i]);
+      result[d * count + i] = found.affinity[i];
     }
   });
   return result;
@@ -410,7 +410,7 @@ ReweighedTarget reweigh(const LossTable& table, std::span<const std::uint32_t> u
   Rates rates = count_pairings(table, unit_of, weightings, pairings,
                                options.ahp.smoothing == Smoothing::kLaplace);
   std::size_t row = pairs;
-  const auto take = [&](std::size_t opponent, std::vector<float>& values) {
+  const auto take = [&](std::size_t opponent, std::vector<double>& values) {
     values.assign(weightings.size() * count, kMissing);
     for (std::size_t i = 0; i < count && opponent != absent; ++i, ++row) {
       for (std::size_t d = 0; d < weightings.size(); ++d) {

@@ -54,10 +54,10 @@ std::vector<UnitWeights> random_halves(std::size_t units, std::int64_t splits, s
 struct ReweighedTarget {
   std::vector<std::string> networks;  ///< of the tournament, as in TargetAffinity
   std::size_t weightings = 0;
-  std::vector<float> wins;      ///< pairs x weightings, pairs i < j by i and then j: i against j
-  std::vector<float> affinity;  ///< weightings x networks
-  std::vector<float> gain;      ///< weightings x networks
-  std::vector<float> quality;   ///< weightings x networks
+  std::vector<double> wins;      ///< pairs x weightings, pairs i < j by i and then j: i against j
+  std::vector<double> affinity;  ///< weightings x networks
+  std::vector<double> gain;      ///< weightings x networks
+  std::vector<double> quality;   ///< weightings x networks
 };
 
 /// What target_affinity() would find on a test set in which every unit stands as often as its

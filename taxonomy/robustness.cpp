@@ -153,7 +153,7 @@ void solve_draws(std::span<const TargetAffinity> points, std::span<const Reweigh
 
   std::map<std::string, double> chosen;
   std::map<std::string, std::map<std::string, double>> choices;
-  std::vector<float> values;
+  std::vector<double> values;
   Mean kept;
   double same = 0;
   for (const Draw& draw : draws) {
@@ -161,7 +161,7 @@ void solve_draws(std::span<const TargetAffinity> points, std::span<const Reweigh
     if (!draw.taxonomy) continue;
     for (const std::string& source : draw.taxonomy->sources) ++chosen[source];
     for (const auto& [target, choice] : draw.taxonomy->choices) ++choices[target][choice];
-    values.push_back(static_cast<float>(draw.taxonomy->value));
+    values.push_back(draw.taxonomy->value);
     same += draw.taxonomy->sources == whole.sources;
   }
   result.draws = options.bootstrap.draws;
@@ -239,7 +239,7 @@ void solve_halves(std::span<const TargetAffinity> points, std::span<const Reweig
 
   HalvesAgreement& halves = result.halves;
   halves.splits = options.splits;
-  std::vector<float> overlaps;
+  std::vector<double> overlaps;
   Mean overlap;
   Mean same_choice;
   Mean kept;
@@ -250,7 +250,7 @@ void solve_halves(std::span<const TargetAffinity> points, std::span<const Reweig
     }
     halves.unsolved += split.solved ? 0 : 1;
     overlap.add(split.overlap);
-    overlaps.push_back(static_cast<float>(split.overlap));
+    overlaps.push_back(split.overlap);
     same_choice.add(split.same_choice);
     for (const double share : split.kept) kept.add(share);
   }

@@ -24,8 +24,8 @@ class TaxonomyAffinity(CliTest):
         self.losses = self.write("losses.csv", "\n".join(rows) + "\n")
         self.buildings = self.write("buildings.csv", "image,building\n" + "".join(f"{i},house {i // 8}\n" for i in range(80)))
 
-    def affinity(self, *arguments):
-        return self.json("taxonomy", "affinity", "--losses", self.losses, "--draws", 200, *arguments)
+    def affinity(self, *arguments, draws=200):
+        return self.json("taxonomy", "affinity", "--losses", self.losses, "--draws", draws, *arguments)
 
     def test_the_table_has_intervals(self):
         done = self.succeed("taxonomy", "affinity", "--losses", self.losses, "--draws", 200)
@@ -64,7 +64,7 @@ class TaxonomyAffinity(CliTest):
         self.assertEqual(depth["lacking_images"], [0, 0, 0])
         self.assertEqual(found, self.affinity())
         self.assertNotEqual(found, self.affinity("--seed", 1))
-        without = self.affinity("--draws", 0)
+        without = self.affinity(draws=0)
         self.assertNotIn("intervals", without["tournaments"][0])
         self.assertEqual(without["rows"], found["rows"])
 
@@ -84,14 +84,14 @@ class TaxonomyAffinity(CliTest):
         self.assertIn('"lacking_images":[0,2,0]', done.stdout)
 
     def test_win_rates(self):
-        tournaments = self.affinity("--draws", 0)["tournaments"]
+        tournaments = self.affinity(draws=0)["tournaments"]
         rows = ["target,a,b,win_rate,images"]
         for one in tournaments:
             for i, a in enumerate(one["networks"]):
                 rows += [f"{one['target']},{a},{b},{one['wins'][i][j]!r},80" for j, b in enumerate(one["networks"][:i])]
         rates = self.write("rates.csv", "\n".join(rows) + "\n")
         for smoothing in ("clip", "laplace"):
-            expected = self.affinity("--draws", 0, "--smoothing", smoothing)["rows"]
+            expected = self.affinity("--smoothing", smoothing, draws=0)["rows"]
             found = self.json("taxonomy", "affinity", "--win-rates", rates, "--smoothing", smoothing)["rows"]
             key = lambda row: (row["target"], row["sources"])
             for a, b in zip(sorted(expected, key=key), sorted(found, key=key), strict=True):

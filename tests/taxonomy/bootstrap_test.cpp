@@ -179,10 +179,12 @@ TEST(Reweigh, AgreesWithNumPy) {
         const nlohmann::json& list = expected.at(end).at(i);
         return list.get<double>();
       };
+      // Eigenvectors are iterated to 1e-8 only.
+      const double tolerance = std::string(name) == "affinity" ? 2e-7 : 1e-12;
       EXPECT_NEAR(interval.value, at("value"), 1e-9);
-      EXPECT_NEAR(interval.low, at("low"), 2e-7);
-      EXPECT_NEAR(interval.high, at("high"), 2e-7);
-      EXPECT_NEAR(interval.deviation, at("deviation"), 2e-7);
+      EXPECT_NEAR(interval.low, at("low"), tolerance);
+      EXPECT_NEAR(interval.high, at("high"), tolerance);
+      EXPECT_NEAR(interval.deviation, at("deviation"), tolerance);
     };
     const std::size_t count = found.networks.size();
     ASSERT_EQ(count, 5U);
@@ -213,8 +215,8 @@ TEST(Reweigh, WeightsOfOneAreThePointEstimate) {
     const TargetAffinity point = target_affinity(table);
     for (std::size_t n = 0; n < 4; ++n) {
       EXPECT_NEAR(same.affinity[n], point.rows[n].affinity, 1e-7);
-      EXPECT_FLOAT_EQ(same.gain[n], static_cast<float>(point.rows[n].gain));
-      EXPECT_FLOAT_EQ(same.quality[n], static_cast<float>(point.rows[n].quality));
+      EXPECT_EQ(same.gain[n], point.rows[n].gain);
+      EXPECT_EQ(same.quality[n], point.rows[n].quality);
     }
   }
 }
@@ -251,7 +253,7 @@ TEST(Reweigh, PairsThatShareNoDrawnImageAreMissing) {
   EXPECT_TRUE(std::isnan(found.wins[0]));
   EXPECT_TRUE(std::isnan(found.affinity[0]));
   EXPECT_TRUE(std::isnan(found.gain[0]));
-  EXPECT_FLOAT_EQ(found.wins[1], 1.0F / 3);
+  EXPECT_DOUBLE_EQ(found.wins[1], 1.0 / 3);
   EXPECT_FALSE(std::isnan(found.affinity[2]));
 }
 
@@ -264,7 +266,7 @@ TEST(Reweigh, TooManyPairsAndDrawsAreRefused) {
   const std::vector<UnitWeights> draws(20000, UnitWeights{1});
   const std::vector<std::uint32_t> unit_of = {0};
   EXPECT_THAT(sentence_of([&] { reweigh(table, unit_of, draws); }),
-              HasSubstr("draw at most 11970 times"));
+              HasSubstr("draw at most 5985 times"));
 }
 
 TEST(Bootstrap, IntervalsHoldTheEstimateAndShrinkWithImages) {
