@@ -23,3 +23,13 @@ if(NOT EXISTS "${AFFINIS_LIBTORCH}/lib/libtorch_cpu.so")
 endif()
 
 include(LibTorchTarget)
+
+# Data-parallel training between GPUs talks to NCCL itself. The wheels bring it beside torch/, with the CUDA runtime's headers.
+if(AFFINIS_CUDA)
+  find_path(AFFINIS_NCCL_INCLUDE_DIR nccl.h HINTS "${AFFINIS_LIBTORCH}/../nvidia/nccl/include" REQUIRED)
+  find_library(AFFINIS_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS "${AFFINIS_LIBTORCH}/../nvidia/nccl/lib" REQUIRED)
+  find_path(AFFINIS_CUDA_INCLUDE_DIR cuda_runtime_api.h HINTS "${AFFINIS_LIBTORCH}/../nvidia/cu13/include" REQUIRED)
+  add_library(affinis_nccl INTERFACE)
+  target_include_directories(affinis_nccl SYSTEM INTERFACE "${AFFINIS_NCCL_INCLUDE_DIR}" "${AFFINIS_CUDA_INCLUDE_DIR}")
+  target_link_libraries(affinis_nccl INTERFACE "${AFFINIS_NCCL_LIBRARY}")
+endif()

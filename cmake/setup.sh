@@ -23,7 +23,7 @@ packages=(
   libsqlite3-dev libxxhash-dev libdeflate-dev libturbojpeg0-dev
   libopencv-core-dev libopencv-imgproc-dev libopencv-imgcodecs-dev
   libembree-dev libzip-dev libtinyobjloader-dev sweethome3d-furniture
-  libgtest-dev libgmock-dev
+  libgtest-dev libgmock-dev libopenmpi-dev openmpi-bin
   coinor-cbc chromium fonts-dejavu-core python3-h5py clang-format
 )
 [ "${1:-}" = "--slurm" ] && packages+=(slurm-wlm munge)

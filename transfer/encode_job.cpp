@@ -6,6 +6,7 @@
 
 #include "framework/core/error.h"
 #include "framework/nn/safetensors.h"
+#include "transfer/device.h"
 #include "transfer/job_kinds.h"
 #include "transfer/representation.h"
 
@@ -21,6 +22,8 @@ class EncodeKind : public run::JobKind {
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
     const std::shared_ptr<const task::Task> task = make_task(environment_, spec.source, *data, spec.study);
     const auto encoder = nn::make_encoder({.input_channels = task->info().input_channels, .width = spec.study.scale.width});
+    const c10::Device device = device_of_slot(context.device);
+    encoder->to(device);
     nn::load_state(*encoder, trunk_state(network_folder(context) / kNetworkFile), "trunk.");
 
     const auto precision = spec.study.half_precision ? RepresentationPrecision::kHalf : RepresentationPrecision::kSingle;
@@ -29,7 +32,7 @@ class EncodeKind : public run::JobKind {
                                        std::pair(spec.study.test, kTestRepresentationsFile)}) {
       const data::Store& store = data->split(subset.split);
       const std::vector<std::int64_t> positions = subset_positions(subset, store);
-      write_representations(context.folder / file, encode(*encoder, *task, store, positions, precision), precision);
+      write_representations(context.folder / file, encode(*encoder, device, *task, store, positions, precision), precision);
       images += static_cast<double>(positions.size());
     }
     context.metrics["images"] = images;

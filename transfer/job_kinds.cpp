@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "framework/core/error.h"
+#include "framework/core/text.h"
 #include "transfer/encode_job.h"
 #include "transfer/train_job.h"
 #include "transfer/transfer_job.h"
@@ -12,7 +13,9 @@ namespace affinis::transfer {
 namespace {
 
 nlohmann::json trainer_to_json(train::TrainerOptions options) {
-  return affinis::to_json(option_section("trainer", "", options), true);
+  nlohmann::json json = affinis::to_json(option_section("trainer", "", options), true);
+  train::forget_later_defaults(json);
+  return json;
 }
 
 train::TrainerOptions trainer_from_json(const nlohmann::json& json) {
@@ -55,7 +58,7 @@ double steps_of(const train::TrainerOptions& options) {
 std::string encode_job_name(const std::string& source) { return "encode/" + source; }
 
 nlohmann::json to_json(const TrainSpec& spec) {
-  return {{"study", to_json(spec.study)},
+  nlohmann::json json = {{"study", to_json(spec.study)},
           {"task", spec.task},
           {"trunk", trunk_name(spec.trunk)},
           {"split", spec.split},
@@ -63,6 +66,9 @@ nlohmann::json to_json(const TrainSpec& spec) {
           {"trainer", trainer_to_json(spec.trainer)},
           {"validation_images", spec.validation_images},
           {"keep_weights", spec.keep_weights}};
+  // Absent by default: identities of before stay.
+  if (spec.local_norms) json["local_norms"] = true;
+  return json;
 }
 
 TrainSpec train_spec_from_json(const nlohmann::json& json) {
@@ -75,6 +81,7 @@ TrainSpec train_spec_from_json(const nlohmann::json& json) {
   spec.trainer = trainer_from_json(json.at("trainer"));
   spec.validation_images = json.at("validation_images").get<std::int64_t>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
+  spec.local_norms = json.value("local_norms", false);
   return spec;
 }
 
@@ -85,12 +92,17 @@ EncodeSpec encode_spec_from_json(const nlohmann::json& json) {
 }
 
 nlohmann::json to_json(const TransferSpec& spec) {
-  return {{"study", to_json(spec.study)},
+  nlohmann::json json = {{"study", to_json(spec.study)},
           {"sources", spec.sources},
           {"target", spec.target},
           {"trainer", trainer_to_json(spec.trainer)},
           {"clip_sigma", spec.clip_sigma},
           {"keep_weights", spec.keep_weights}};
+  if (spec.until > 0) {
+    json["until"] = spec.until;
+    json["rung_images"] = spec.rung_images;
+  }
+  return json;
 }
 
 TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
@@ -101,7 +113,13 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
   spec.trainer = trainer_from_json(json.at("trainer"));
   spec.clip_sigma = json.at("clip_sigma").get<double>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
+  spec.until = json.value("until", std::int64_t{0});
+  spec.rung_images = json.value("rung_images", std::int64_t{0});
   return spec;
+}
+
+std::string rung_job_name(const std::vector<std::string>& sources, const std::string& target, std::int64_t until) {
+  return fmt::format("{}{}--{}@{}", kRungPrefix, join(sources, "+"), target, until);
 }
 
 run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs) {
@@ -134,15 +152,16 @@ run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const 
 }
 
 run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
-                           std::vector<std::string> inputs) {
+                           std::vector<std::string> inputs, const std::string& earlier) {
   run::Job job;
   job.kind = kTransferKind;
   job.name = name;
   job.spec = to_json(spec);
   job.inputs = std::move(inputs);
   job.inputs.insert(job.inputs.end(), encode_jobs.begin(), encode_jobs.end());
+  if (!earlier.empty()) job.inputs.push_back(earlier);
   job.group = spec.target;
-  job.cost = kDecoderStepCost * steps_of(spec.trainer);
+  job.cost = kDecoderStepCost * (spec.until > 0 ? static_cast<double>(spec.until) : steps_of(spec.trainer));
   return job;
 }
 

@@ -28,6 +28,7 @@ struct TrainSpec {
   train::TrainerOptions trainer;
   std::int64_t validation_images = 128;  ///< of the transfer split (networks only); 0: none
   bool keep_weights = true;
+  bool local_norms = false;  ///< with several processes: BatchNorm by each one's share of a batch instead of the whole
 };
 
 /// Encodes the transfer and test splits with a trained network's encoder.
@@ -44,6 +45,10 @@ struct TransferSpec {
   train::TrainerOptions trainer;
   double clip_sigma = 5;
   bool keep_weights = false;
+  /// Leave off after this step, evaluate on `rung_images` of the test images and keep the checkpoint, for a later job of the same transfer to
+  /// go on from (adaptive search); 0: train to the end.
+  std::int64_t until = 0;
+  std::int64_t rung_images = 0;  ///< 0: all
 };
 
 nlohmann::json to_json(const TrainSpec& spec);
@@ -57,8 +62,9 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json);
 run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs);
 run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const std::string& network_job,
                          std::vector<std::string> inputs);
+/// `earlier`: a job of the same transfer with a smaller `until`, or empty. Without its checkpoint the training begins anew, with the same result.
 run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
-                           std::vector<std::string> inputs);
+                           std::vector<std::string> inputs, const std::string& earlier = {});
 
 /// Registers the kinds "train", "encode" and "transfer".
 void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment);
@@ -73,6 +79,10 @@ inline constexpr const char* kSelfRole = "self";
 inline constexpr const char* kRandomEncoderRole = "random_encoder";
 /// "encode/<source>": where a transfer looks for a source's representations.
 std::string encode_job_name(const std::string& source);
+
+/// "rung/<transfer>@<step>": a transfer that is not trained to its end.
+std::string rung_job_name(const std::vector<std::string>& sources, const std::string& target, std::int64_t until);
+inline constexpr const char* kRungPrefix = "rung/";
 
 /// Files in result folders.
 inline constexpr const char* kCheckpointFiles[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};  ///< of jobs under way

@@ -20,7 +20,7 @@ at::ScalarType stored_type(RepresentationPrecision precision) {
 
 }  // namespace
 
-Representations encode(nn::Module& encoder, const task::Task& source, const data::Store& store,
+Representations encode(nn::Module& encoder, const c10::Device& device, const task::Task& source, const data::Store& store,
                        const std::vector<std::int64_t>& positions, RepresentationPrecision precision) {
   const at::NoGradGuard no_gradients;
   encoder.set_training(false);
@@ -31,7 +31,7 @@ Representations encode(nn::Module& encoder, const task::Task& source, const data
     for (std::size_t i = first; i < std::min(positions.size(), first + kEncodingBatch); ++i) {
       images.push_back(source.encoder_input(store.read(positions[i], kFields)));
     }
-    parts.push_back(encoder.forward(at::stack(images)).to(stored_type(precision)).to(at::kFloat));
+    parts.push_back(encoder.forward(at::stack(images).to(device)).to(stored_type(precision)).to(at::kCPU, at::kFloat));
   }
   return {source.info().name, positions, parts.empty() ? at::Tensor() : at::cat(parts).contiguous()};
 }

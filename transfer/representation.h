@@ -26,7 +26,7 @@ enum class RepresentationPrecision { kHalf, kSingle };
 /// Runs `encoder` (in evaluation mode) on what the source task feeds its encoder (Task::encoder_input) of the images at `positions`.
 /// Values are rounded to `precision`, so that what is
 /// returned equals what is read back.
-Representations encode(nn::Module& encoder, const task::Task& source, const data::Store& store,
+Representations encode(nn::Module& encoder, const c10::Device& device, const task::Task& source, const data::Store& store,
                        const std::vector<std::int64_t>& positions, RepresentationPrecision precision);
 
 void write_representations(const std::filesystem::path& path, const Representations& representations,

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/data/data_set.h"
+#include "framework/nn/collective.h"
 #include "framework/nn/networks.h"
 #include "framework/run/job.h"
 #include "framework/task/task.h"
@@ -45,10 +46,12 @@ StudySpec study_spec_from_json(const nlohmann::json& json);
 /// Positions in the store, ascending.
 std::vector<std::int64_t> subset_positions(const SubsetSpec& subset, const data::Store& store);
 
-/// What job kinds need besides the job: the tasks, and where the data set is when no job renders it.
+/// What job kinds need besides the job: the tasks, where the data set is when no job renders it, and the other processes that do the
+/// same job together with this one (networks only).
 struct StudyEnvironment {
   std::shared_ptr<const task::TaskRegistry> tasks;
   std::filesystem::path data_folder;
+  std::shared_ptr<nn::Collective> collective = nullptr;
 };
 
 /// Name of the job that renders or checks in the data set.

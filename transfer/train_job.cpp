@@ -9,6 +9,7 @@
 #include "framework/core/files.h"
 #include "framework/nn/safetensors.h"
 #include "framework/train/network.h"
+#include "transfer/device.h"
 #include "transfer/job_kinds.h"
 #include "transfer/random_encoder.h"
 #include "transfer/result.h"
@@ -44,7 +45,8 @@ train::Network build_network(const TrainSpec& spec, const std::shared_ptr<const 
 }
 
 std::unique_ptr<train::BatchSource> training_batches(const TrainSpec& spec, const std::shared_ptr<const data::DataSet>& data,
-                                                     const std::shared_ptr<const task::Task>& task, const SubsetSpec& subset) {
+                                                     const std::shared_ptr<const task::Task>& task, const SubsetSpec& subset,
+                                                     data::BatchShare share = {}) {
   const data::Store& store = data->split(subset.split);
   data::LoaderOptions options;
   options.fields = task->info().fields;
@@ -52,6 +54,7 @@ std::unique_ptr<train::BatchSource> training_batches(const TrainSpec& spec, cons
   options.batch_size = spec.trainer.batch_size;
   options.seed = static_cast<std::uint64_t>(spec.trainer.seed);
   options.drop_last = static_cast<std::int64_t>(options.subset.size()) >= options.batch_size;
+  options.share = share;
   return train::make_store_source(shared_split(data, subset.split), {task}, options);
 }
 
@@ -78,13 +81,16 @@ class TrainKind : public run::JobKind {
 
     train::Network network = build_network(spec, task);
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
+    network.to(device_of_slot(context.device));
     const SubsetSpec& subset = spec.split == spec.study.train.split ? spec.study.train : spec.study.transfer;
     TrainedResult result;
     result.name = spec.role;
     result.images = static_cast<std::int64_t>(subset_positions(subset, data->split(subset.split)).size());
     for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
 
-    const auto training = training_batches(spec, data, task, subset);
+    nn::Collective* const collective = environment_.collective.get();
+    const data::BatchShare share = collective == nullptr ? data::BatchShare{} : data::BatchShare{collective->rank(), collective->size()};
+    const auto training = training_batches(spec, data, task, subset, share);
     if (auto* random = dynamic_cast<RandomEncoder*>(network.trunk())) {
       random->draw(static_cast<std::uint64_t>(spec.trainer.seed), *training_batches(spec, data, task, subset));
     }
@@ -98,7 +104,9 @@ class TrainKind : public run::JobKind {
                                    context.logger, [&](std::int64_t step, std::int64_t steps, double loss) {
                                      context.progress(static_cast<double>(step), static_cast<double>(steps),
                                                       fmt::format("loss {:.4g}", loss));
-                                   });
+                                   },
+                                   {collective, !spec.local_norms});
+    if (share.rank > 0) return;
 
     const std::vector<std::int64_t> test_positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
     result.test = train::evaluate(network, *fixed_batches(data, task, spec.study.test, test_positions));
@@ -124,7 +132,7 @@ class TrainKind : public run::JobKind {
     network.set_training(false);
     const task::Batch& batch = batches->front();
     if (spec.role == kSelfRole) write_example_pictures(context.folder, *task, batch);
-    write_prediction_pictures(context.folder, *task, network.forward(batch.input, 0));
+    write_prediction_pictures(context.folder, *task, network.forward(batch.input.to(device_of_slot(context.device)), 0).to(at::kCPU));
   }
 
   StudyEnvironment environment_;

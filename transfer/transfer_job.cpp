@@ -18,6 +18,7 @@
 #include "framework/core/text.h"
 #include "framework/nn/safetensors.h"
 #include "framework/train/network.h"
+#include "transfer/device.h"
 #include "transfer/job_kinds.h"
 #include "transfer/representation.h"
 #include "transfer/result.h"
@@ -46,7 +47,42 @@ struct TransferData {
   std::unique_ptr<train::BatchSource> batches(std::int64_t batch_size, bool shuffle, std::uint64_t seed) const {
     return train::make_tensor_source(set, batch_size, shuffle, seed, extra_inputs);
   }
+
+  /// Evenly spaced examples, always the same ones; all for 0.
+  TransferData some(std::int64_t count) const {
+    if (count == 0 || count >= static_cast<std::int64_t>(set.indices.size())) return *this;
+    const std::vector<std::int64_t> indices = picture_positions(set.indices, count);
+    const at::Tensor rows = at::tensor(rows_of(set, indices));
+    const auto chosen = [&](const at::Tensor& tensor) { return tensor.defined() ? at::index_select(tensor, 0, rows) : tensor; };
+    TransferData result;
+    result.set = {chosen(set.input), chosen(set.target), chosen(set.mask), indices, {}};
+    for (const at::Tensor& extra : extra_inputs) result.extra_inputs.push_back(chosen(extra));
+    return result;
+  }
+
+  /// Rows of examples by their indices, which ascend in the set.
+  static std::vector<std::int64_t> rows_of(const train::TensorSet& set, const std::vector<std::int64_t>& indices) {
+    std::vector<std::int64_t> rows;
+    for (const std::int64_t index : indices) {
+      rows.push_back(std::lower_bound(set.indices.begin(), set.indices.end(), index) - set.indices.begin());
+    }
+    return rows;
+  }
 };
+
+/// What an earlier rung of the same transfer left off with. It may be gone: training then begins anew, with the same result.
+void take_earlier_checkpoint(const run::JobContext& context) {
+  for (const auto& [name, folder] : context.inputs) {
+    if (!name.starts_with(kRungPrefix)) continue;
+    for (const char* file : kCheckpointFiles) {
+      const std::filesystem::path own = context.folder / file;
+      if (!std::filesystem::exists(folder / file) || std::filesystem::exists(own)) continue;
+      const std::filesystem::path copy = own.string() + ".copy";
+      std::filesystem::copy_file(folder / file, copy, std::filesystem::copy_options::overwrite_existing);
+      std::filesystem::rename(copy, own);
+    }
+  }
+}
 
 class TransferKind : public run::JobKind {
  public:
@@ -66,19 +102,26 @@ class TransferKind : public run::JobKind {
     heads.push_back({task, task->make_head({channels, values.size(-1), spec.study.scale.width})});
     train::Network network(make_transfer_function(options), std::move(heads));
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
+    network.to(device_of_slot(context.device));
 
     TrainedResult result;
     result.name = join(spec.sources, "+");
     result.images = static_cast<std::int64_t>(training.set.indices.size());
     for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
     const auto batches = training.batches(spec.trainer.batch_size, true, static_cast<std::uint64_t>(spec.trainer.seed));
-    result.training = train::train(network, *batches, nullptr, spec.trainer, {context.folder, false}, context.logger,
+    take_earlier_checkpoint(context);
+    result.training = train::train(network, *batches, nullptr, spec.trainer, {context.folder, false, spec.until}, context.logger,
                                    [&](std::int64_t step, std::int64_t steps, double loss) {
                                      context.progress(static_cast<double>(step), static_cast<double>(steps),
                                                       fmt::format("loss {:.4g}", loss));
                                    });
 
     const TransferData test = read(context, spec, spec.study.test, kTestRepresentationsFile);
+    if (spec.until > 0) {
+      result.test = train::evaluate(network, *test.some(spec.rung_images).batches(kEvaluationBatch, false, 0));
+      write_result(context, *task, result);
+      return;
+    }
     result.test = train::evaluate(network, *test.batches(kEvaluationBatch, false, 0));
     write_pictures(context, spec, *task, network, test);
     write_result(context, *task, result);
@@ -132,17 +175,13 @@ class TransferKind : public run::JobKind {
                              train::Network& network, const TransferData& test) {
     const std::vector<std::int64_t> kept = picture_positions(test.set.indices, spec.study.pictures);
     if (kept.empty()) return;
-    std::vector<std::int64_t> rows;
-    for (const std::int64_t position : kept) {
-      const auto it = std::lower_bound(test.set.indices.begin(), test.set.indices.end(), position);
-      rows.push_back(it - test.set.indices.begin());
-    }
+    const std::vector<std::int64_t> rows = TransferData::rows_of(test.set, kept);
     std::vector<at::Tensor> inputs = {test.set.input};
     inputs.insert(inputs.end(), test.extra_inputs.begin(), test.extra_inputs.end());
     const at::NoGradGuard no_gradients;
     network.set_training(false);
     const at::Tensor chosen = at::index_select(at::cat(inputs, -3), 0, at::tensor(rows));
-    write_prediction_pictures(context.folder, task, network.forward(chosen, 0));
+    write_prediction_pictures(context.folder, task, network.forward(chosen.to(device_of_slot(context.device)), 0).to(at::kCPU));
   }
 
   StudyEnvironment environment_;

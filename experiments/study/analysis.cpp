@@ -72,7 +72,7 @@ std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const R
     std::vector<std::pair<std::string, std::string>> jobs = own_jobs(target);
     std::size_t transfers = 0;
     for (const run::Job& job : study.graph().jobs()) {
-      if (job.kind != transfer::kTransferKind || job.spec.at("target") != target) continue;
+      if (!is_whole_transfer(job) || job.spec.at("target") != target) continue;
       const auto sources = job.spec.at("sources").get<std::vector<std::string>>();
       jobs.emplace_back(join(sources, "+"), job.name);
       transfers += results.contains(job.name) ? 1 : 0;

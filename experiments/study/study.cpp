@@ -5,6 +5,7 @@
 
 #include "experiments/commands/taxonomy_json.h"
 #include "experiments/report/report.h"
+#include "experiments/study/adaptive.h"
 #include "experiments/study/analysis.h"
 #include "experiments/study/render_job.h"
 #include "experiments/study/summary.h"

@@ -44,6 +44,8 @@ std::vector<std::string> resolve(const task::TaskRegistry& registry, const std::
 
 }  // namespace
 
+bool is_whole_transfer(const run::Job& job) { return job.kind == transfer::kTransferKind && !job.spec.contains("until"); }
+
 std::string Candidate::job_name() const { return "transfer/" + join(sources, "+") + "--" + target; }
 
 StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskRegistry> registry)
@@ -127,11 +129,27 @@ transfer::TransferSpec StudyGraph::transfer_spec(const Candidate& candidate) con
   return spec;
 }
 
-void StudyGraph::add_transfers(const std::vector<Candidate>& candidates) {
+std::vector<std::string> StudyGraph::encodings_of(const Candidate& candidate) const {
+  std::vector<std::string> encodings;
+  for (const std::string& source : candidate.sources) encodings.push_back(transfer::encode_job_name(source));
+  return encodings;
+}
+
+void StudyGraph::add_transfers(const std::vector<Candidate>& candidates, std::int64_t from) {
   for (const Candidate& candidate : candidates) {
-    std::vector<std::string> encodings;
-    for (const std::string& source : candidate.sources) encodings.push_back(transfer::encode_job_name(source));
-    graph_.add(transfer::make_transfer_job(transfer_spec(candidate), candidate.job_name(), encodings, data_inputs()));
+    const std::string earlier = from > 0 ? transfer::rung_job_name(candidate.sources, candidate.target, from) : "";
+    graph_.add(transfer::make_transfer_job(transfer_spec(candidate), candidate.job_name(), encodings_of(candidate), data_inputs(), earlier));
+  }
+}
+
+void StudyGraph::add_rungs(const std::vector<Candidate>& candidates, std::int64_t until, std::int64_t from) {
+  for (const Candidate& candidate : candidates) {
+    transfer::TransferSpec spec = transfer_spec(candidate);
+    spec.until = until;
+    spec.rung_images = options_.search.rung_images;
+    const std::string earlier = from > 0 ? transfer::rung_job_name(candidate.sources, candidate.target, from) : "";
+    graph_.add(transfer::make_transfer_job(spec, transfer::rung_job_name(candidate.sources, candidate.target, until), encodings_of(candidate),
+                                           data_inputs(), earlier));
   }
 }
 

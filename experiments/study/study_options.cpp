@@ -92,6 +92,13 @@ const std::vector<OptionField>& SearchOptions::fields() {
              "for order 2, 3, 4, ...: all sets of that many among a target's best so many first-order sources (the last one stands for "
              "higher orders)",
              {.minimum = 2, .maximum = 26}),
+      option("adaptive", &SearchOptions::adaptive,
+             "drop transfers that lag behind before they are trained to their end (successive halving), for less than half of the steps; the "
+             "report says which"),
+      option("rungs", &SearchOptions::rungs, "adaptive: shares of a transfer's steps after which the worse half is dropped, ascending",
+             {.minimum = 0, .maximum = 1}),
+      option("rung_images", &SearchOptions::rung_images, "adaptive: test images on which transfers are compared meanwhile; 0: all",
+             {.minimum = 0}),
       option("scratch", &SearchOptions::scratch, "train the honest baseline: a full network on the transfer images alone"),
       option("shallow", &SearchOptions::shallow, "train the paper's baseline: a shallow network on the transfer images"),
       option("constant", &SearchOptions::constant, "fit the best constant guess, which says whether a network has learnt"),

@@ -55,7 +55,7 @@ nlohmann::json task_json(const StudyGraph& study, const std::string& task, const
   add("networks", transfer::kSelfRole, StudyGraph::network_job(task));
   for (const char* role : kBaselineRoles) add("networks", role, StudyGraph::baseline_job(role, task));
   for (const run::Job& job : study.graph().jobs()) {
-    if (job.kind != transfer::kTransferKind || job.spec.at("target") != task) continue;
+    if (!is_whole_transfer(job) || job.spec.at("target") != task) continue;
     add("transfers", join(job.spec.at("sources").get<std::vector<std::string>>(), "+"), job.name);
   }
   const auto own = results.find(StudyGraph::network_job(task));
@@ -121,11 +121,26 @@ double possible(const StudyGraph& study, std::int64_t order) {
 nlohmann::json not_tried_json(const StudyGraph& study) {
   std::map<std::int64_t, std::int64_t> tried;
   for (const run::Job& job : study.graph().jobs()) {
-    if (job.kind == transfer::kTransferKind) ++tried[static_cast<std::int64_t>(job.spec.at("sources").size())];
+    if (is_whole_transfer(job)) ++tried[static_cast<std::int64_t>(job.spec.at("sources").size())];
   }
   nlohmann::json list = nlohmann::json::array();
   for (std::int64_t order = 1; order <= study.options().search.max_order; ++order) {
     list.push_back({{"order", order}, {"possible", possible(study, order)}, {"tried", tried[order]}});
+  }
+  return list;
+}
+
+/// What an adaptive search did not train to its end, and how sure it was.
+nlohmann::json dropped_json(const StudyGraph& study) {
+  nlohmann::json list = nlohmann::json::array();
+  for (const DroppedTransfer& dropped : study.dropped()) {
+    list.push_back({{"target", dropped.candidate.target},
+                    {"sources", join(dropped.candidate.sources, "+")},
+                    {"steps", dropped.steps},
+                    {"leader", dropped.leader},
+                    {"win_rate", number(dropped.win_rate)},
+                    {"low", number(dropped.low)},
+                    {"high", number(dropped.high)}});
   }
   return list;
 }
@@ -177,6 +192,7 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
                             {"baselines", nlohmann::json::object()},
                             {"costs", costs_json(study, results)},
                             {"not_tried", not_tried_json(study)},
+                            {"dropped", dropped_json(study)},
                             {"failures", failures_json(run)}};
   double seconds = 0;
   for (const nlohmann::json& cost : summary["costs"]) seconds += cost.at("seconds").get<double>();

@@ -12,12 +12,14 @@
 #include <fmt/core.h>
 
 #include "experiments/study/analysis.h"
+#include "experiments/study/joint_training.h"
 #include "experiments/study/study.h"
 #include "framework/core/error.h"
 #include "framework/core/json.h"
 #include "framework/core/text.h"
 #include "framework/data/data_set.h"
 #include "framework/nn/networks.h"
+#include "framework/train/ranks.h"
 #include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
@@ -107,17 +109,34 @@ void add_train_command(CLI::App& app, CommandContext& context) {
   CLI::App* command = app.add_subcommand("train", "Train and test one task-specific network");
   const auto arguments = std::make_shared<TrainArguments>();
   const auto task = std::make_shared<std::string>();
+  struct RankFlags {
+    std::string collective = "auto";
+    bool local_norms = false;
+  };
+  const auto ranks = std::make_shared<RankFlags>();
   command->add_option("TASK", *task, "name or alias of the task (see 'affinis tasks list')")->required();
   add_train_arguments(*command, *arguments);
-  command->callback([arguments, task, &context] {
+  command
+      ->add_option("--collective", ranks->collective,
+                   "how processes started by mpirun, torchrun --no-python or srun train together, each on its share of every batch: auto, none, "
+                   "tcp, mpi, nccl")
+      ->check(CLI::IsMember({"auto", "none", "tcp", "mpi", "nccl"}))
+      ->capture_default_str();
+  command->add_flag("--local-norms", ranks->local_norms,
+                    "with several processes: BatchNorm by each one's share of a batch instead of the whole batch");
+  command->callback([arguments, task, ranks, &context] {
     StudyOptions options = study_options(*arguments);
     options.tasks.names = {*task};
     options.search.max_order = 0;
     const auto registry = load_tasks(options.tasks.plugins);
     StudyGraph study(options, registry);
     study.add_network(study.tasks().front());
-    const run::RunSummary run = run_here(study, arguments->out, context.logger);
-    const std::filesystem::path folder = run.jobs.at(StudyGraph::network_job(study.tasks().front())).folder;
+    const std::string job = StudyGraph::network_job(study.tasks().front());
+    const bool on_gpu = options.run.devices.front().starts_with("cuda");
+    const std::shared_ptr<nn::Collective> collective = train::join_ranks(ranks->collective, on_gpu);
+    const std::filesystem::path folder = collective ? train_together(study, job, arguments->out, collective, ranks->local_norms, context.logger)
+                                                    : run_here(study, arguments->out, context.logger).jobs.at(job).folder;
+    if (collective && collective->rank() > 0) return;
     nlohmann::json result = read_json(folder / transfer::kResultFile);
     result["folder"] = folder.string();
     result["weights"] = (folder / transfer::kNetworkFile).string();

@@ -50,6 +50,15 @@ void check_options(const LoaderOptions& options, const Store& store) {
   AFFINIS_CHECK(options.batch_size >= 1, ErrorCode::kUsage, "the batch size {} for {} is not at least 1", options.batch_size, path);
   AFFINIS_CHECK(options.threads >= 1 && options.threads <= 1024, ErrorCode::kUsage, "{} loader threads for {} are not between 1 and 1024",
                 options.threads, path);
+  AFFINIS_CHECK(options.share.ranks >= 1 && options.share.rank >= 0 && options.share.rank < options.share.ranks, ErrorCode::kUsage,
+                "there is no rank {} among {}", options.share.rank, options.share.ranks);
+  AFFINIS_CHECK(options.batch_size >= options.share.ranks, ErrorCode::kUsage,
+                "a batch of {} examples cannot be shared by {} ranks; raise batch_size", options.batch_size, options.share.ranks);
+  const std::int64_t samples = options.subset.empty() ? store.size() : static_cast<std::int64_t>(options.subset.size());
+  const std::int64_t last = options.drop_last ? 0 : samples % options.batch_size;
+  AFFINIS_CHECK(last == 0 || last >= options.share.ranks, ErrorCode::kUsage,
+                "the last batch of {} has {} examples for {} ranks; choose a batch_size that divides the number of samples", path, last,
+                options.share.ranks);
   AFFINIS_CHECK(options.batches_ahead >= 1, ErrorCode::kUsage, "{} batches ahead for {} are not at least 1", options.batches_ahead, path);
   for (const std::string& name : options.fields) {
     const std::vector<std::string>& present = store.info().fields;
@@ -57,6 +66,25 @@ void check_options(const LoaderOptions& options, const Store& store) {
                   "{} has no field '{}'; render, import or annotate it first", path, name);
   }
   for (const std::int64_t position : options.subset) store.key(position);
+}
+
+/// The samples of one rank in order, and where each of its batches ends among them.
+struct ShareOrder {
+  std::vector<std::int64_t> positions;
+  std::vector<std::size_t> ends;
+};
+
+/// `order` from batch `first` on.
+ShareOrder share_of(const std::vector<std::int64_t>& order, const LoaderOptions& options, std::int64_t first) {
+  ShareOrder result;
+  const auto size = static_cast<std::int64_t>(order.size());
+  for (std::int64_t begin = first * options.batch_size; begin < size; begin += options.batch_size) {
+    const std::int64_t count = std::min(options.batch_size, size - begin);
+    result.positions.insert(result.positions.end(), order.begin() + begin + options.share.begin(count),
+                            order.begin() + begin + options.share.end(count));
+    result.ends.push_back(result.positions.size());
+  }
+  return result;
 }
 
 /// Decoding is all arithmetic: threads beyond the cores only get in each other's way (and TBB complains on stderr).
@@ -145,11 +173,13 @@ struct LoaderEngine::State {
   }
 
   /// The pipeline of one epoch; runs in its own thread.
-  void run(const std::vector<std::int64_t>& order, std::int64_t epoch, std::size_t first) {
-    std::size_t next_position = first;
+  void run(const ShareOrder& share, std::int64_t epoch) {
+    const std::vector<std::int64_t>& order = share.positions;
+    std::size_t next_position = 0;
+    std::size_t collated = 0;
+    auto batch_end = share.ends.begin();
     std::vector<std::any> batch;
     bool over = false;  // a failure was delivered, or the consumer has gone
-    const auto batch_size = static_cast<std::size_t>(options.batch_size);
 
     const auto draw = [&](tbb::flow_control& control) -> std::size_t {
       take_over(&next_position);
@@ -174,7 +204,9 @@ struct LoaderEngine::State {
         return;
       }
       batch.push_back(std::move(piece->item));
-      if (batch.size() == batch_size) over = !deliver({std::exchange(batch, {}), nullptr});
+      if (++collated < *batch_end) return;
+      ++batch_end;
+      over = !deliver({std::exchange(batch, {}), nullptr});
     };
     const auto collate = [&](const std::shared_ptr<Piece>& piece) {
       take_over(&batch);
@@ -187,7 +219,6 @@ struct LoaderEngine::State {
                                        tbb::make_filter<std::size_t, std::shared_ptr<Piece>>(tbb::filter_mode::parallel, work) &
                                        tbb::make_filter<std::shared_ptr<Piece>, void>(tbb::filter_mode::serial_in_order, collate));
     take_over(&batch);
-    if (!over && !stopping && !batch.empty()) deliver({std::move(batch), nullptr});
   }
 
   void start(std::int64_t epoch, std::int64_t first_batch) {
@@ -196,14 +227,14 @@ struct LoaderEngine::State {
     std::vector<std::int64_t> order = epoch_order(options, store.size(), epoch);
     const std::int64_t batches = batch_count(options, store.size());
     if (options.drop_last) order.resize(static_cast<std::size_t>(batches * options.batch_size));
-    const std::size_t first = static_cast<std::size_t>(std::min(first_batch, batches)) * static_cast<std::size_t>(options.batch_size);
+    ShareOrder share = share_of(order, options, std::min(first_batch, batches));
     failed = nullptr;
     running = true;
     started = true;
-    thread = std::thread([this, order = std::move(order), epoch, first] {
+    thread = std::thread([this, share = std::move(share), epoch] {
       std::exception_ptr unexpected;
       try {
-        arena.execute([&] { run(order, epoch, first); });
+        arena.execute([&] { run(share, epoch); });
       } catch (...) {
         unexpected = std::current_exception();
       }

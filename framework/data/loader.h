@@ -13,10 +13,20 @@
 
 namespace affinis::data {
 
+/// One rank's part of every batch, when several processes train one network together: of b examples those from b * rank / ranks up to
+/// b * (rank + 1) / ranks. All ranks' parts together are the batches of a single process, in order.
+struct BatchShare {
+  std::int64_t rank = 0;
+  std::int64_t ranks = 1;
+
+  std::int64_t begin(std::int64_t batch) const { return batch * rank / ranks; }
+  std::int64_t end(std::int64_t batch) const { return batch * (rank + 1) / ranks; }
+};
+
 /// What a loader reads and in which order.
 struct LoaderOptions {
   std::vector<std::string> fields;
-  std::int64_t batch_size = 32;
+  std::int64_t batch_size = 32;  ///< of all ranks together
   std::uint64_t seed = 0;
   bool shuffle = true;         ///< a new order every epoch, from (seed, epoch)
   bool drop_last = false;      ///< leave an incomplete last batch out
@@ -24,6 +34,7 @@ struct LoaderOptions {
   std::int64_t batches_ahead = 4;  ///< bound on finished batches that wait
   /// Positions in the store to use; empty: all.
   std::vector<std::int64_t> subset;
+  BatchShare share = {};
 };
 
 /// Order in which epoch `epoch` visits the positions: a function of (seed, epoch, positions) alone.

@@ -2,22 +2,31 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <optional>
 #include <vector>
 
 #include <ATen/ops/batch_norm.h>
+#include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
 #include <ATen/ops/conv_transpose2d.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
+#include <ATen/ops/full.h>
 #include <ATen/ops/leaky_relu.h>
 #include <ATen/ops/linear.h>
+#include <ATen/ops/mean.h>
 #include <ATen/ops/ones.h>
 #include <ATen/ops/relu.h>
+#include <ATen/ops/rsqrt.h>
+#include <ATen/ops/sum.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/var.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "framework/nn/detail/kernels.h"
+#include "framework/nn/synchronised_norms.h"
 
 namespace affinis::nn::detail {
 namespace {
@@ -79,16 +88,34 @@ torch::Tensor run_affine(const torch::Tensor& input, const torch::Tensor& residu
   return output;
 }
 
+/// A collective's place in what autograd saves: it outlives the backward pass (SynchronisedNorms).
+std::int64_t address_of(Collective* collective) { return static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(collective)); }
+Collective* collective_at(std::int64_t address) { return reinterpret_cast<Collective*>(static_cast<std::intptr_t>(address)); }
+
+void sum_over_ranks(Collective& collective, std::initializer_list<std::vector<double>*> vectors) {
+  std::vector<double> joined;
+  for (const std::vector<double>* each : vectors) joined.insert(joined.end(), each->begin(), each->end());
+  torch::Tensor sums = at::tensor(joined, at::kDouble);
+  collective.sum(sums);
+  const double* next = sums.const_data_ptr<double>();
+  for (std::vector<double>* each : vectors) {
+    std::copy(next, next + each->size(), each->begin());
+    next += each->size();
+  }
+}
+
 /// Normalisation by the batch's own statistics, sum with a residual and activation, in one node of the graph.
 class FusedNorm : public torch::autograd::Function<FusedNorm> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input,
                                const std::optional<torch::Tensor>& residual, const torch::Tensor& weight, const torch::Tensor& bias, const torch::Tensor& mean,
-                               const torch::Tensor& variance, double slope) {
+                               const torch::Tensor& variance, double rows, double slope) {
     const torch::Tensor affine = affine_of(weight, bias, mean, variance);
     torch::Tensor output = run_affine(input, residual.value_or(torch::Tensor()), affine, slope);
     context->save_for_backward({input, weight, mean, variance, affine, residual ? output : torch::Tensor()});
     context->saved_data["slope"] = slope;
+    context->saved_data["rows"] = rows;
+    context->saved_data["collective"] = address_of(SynchronisedNorms::current());
     return output;
   }
 
@@ -122,13 +149,22 @@ class FusedNorm : public torch::autograd::Function<FusedNorm> {
 
     torch::Tensor weight_gradient = at::empty_like(weight);
     torch::Tensor bias_gradient = at::empty_like(weight);
+    const auto inverse_of = [&](std::size_t c) {
+      return 1.0 / std::sqrt(static_cast<double>(variance.const_data_ptr<float>()[c]) + kEpsilon);
+    };
+    // The weights' gradients are this rank's share; the trainer sums them as all others.
+    for (std::size_t c = 0; c < sum.size(); ++c) {
+      weight_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse_of(c));
+      bias_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(sum[c]);
+    }
+    if (Collective* collective = collective_at(context->saved_data["collective"].toInt())) {
+      sum_over_ranks(*collective, {&sum, &products});
+    }
     std::vector<float> input_slope(sum.size());
     std::vector<float> shift(sum.size());
     for (std::size_t c = 0; c < sum.size(); ++c) {
-      const double rows = static_cast<double>(pass.rows);
-      const double inverse = 1.0 / std::sqrt(static_cast<double>(variance.const_data_ptr<float>()[c]) + kEpsilon);
-      weight_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(products[c] * inverse);
-      bias_gradient.mutable_data_ptr<float>()[c] = static_cast<float>(sum[c]);
+      const double rows = context->saved_data["rows"].toDouble();
+      const double inverse = inverse_of(c);
       const double own_scale = static_cast<double>(scale[c]);
       input_slope[c] = static_cast<float>(-own_scale * inverse * inverse * products[c] / rows);
       shift[c] = static_cast<float>(-own_scale * sum[c] / rows);
@@ -138,7 +174,68 @@ class FusedNorm : public torch::autograd::Function<FusedNorm> {
       input_gradient = at::empty_like(input);
       norm_input_gradient(pass, input_slope.data(), shift.data(), !output.defined(), input_gradient.mutable_data_ptr<float>());
     }
-    return {input_gradient, residual_gradient, weight_gradient, bias_gradient, {}, {}, {}};
+    return {input_gradient, residual_gradient, weight_gradient, bias_gradient, {}, {}, {}, {}};
+  }
+};
+
+/// A channel's statistics of the whole batch: biased variance, values a channel.
+struct Moments {
+  torch::Tensor mean;
+  torch::Tensor variance;
+  double rows = 0;
+};
+
+/// Of this rank's rows and all others'.
+Moments moments_over_ranks(Collective& collective, const Moments& own) {
+  const torch::Tensor mean = own.mean.to(at::kDouble);
+  const torch::Tensor squares = own.variance.to(at::kDouble) + mean * mean;
+  torch::Tensor sums = at::cat({mean * own.rows, squares * own.rows, at::full({1}, own.rows, mean.options())});
+  collective.sum(sums);
+  const std::int64_t channels = own.mean.size(0);
+  const double rows = sums[2 * channels].item<double>();
+  const torch::Tensor whole = sums.narrow(0, 0, channels) / rows;
+  const torch::Tensor variance = (sums.narrow(0, channels, channels) / rows - whole * whole).clamp_min(0);
+  return {whole.to(own.mean.scalar_type()), variance.to(own.mean.scalar_type()), rows};
+}
+
+/// Normalisation by given statistics that all ranks share, from LibTorch's operations: any device and type.
+class SharedNorm : public torch::autograd::Function<SharedNorm> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
+                               const torch::Tensor& bias, const torch::Tensor& mean, const torch::Tensor& variance, double rows) {
+    const torch::Tensor inverse = at::rsqrt(variance + kEpsilon);
+    const torch::Tensor normalised = (input - along_channels(mean, input)) * along_channels(inverse, input);
+    context->save_for_backward({normalised, weight, inverse});
+    context->saved_data["rows"] = rows;
+    context->saved_data["collective"] = address_of(SynchronisedNorms::current());
+    return normalised * along_channels(weight, input) + along_channels(bias, input);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &normalised = saved[0], &weight = saved[1], &inverse = saved[2];
+    const torch::Tensor& gradient = gradients[0];
+    std::vector<std::int64_t> rest;
+    for (std::int64_t d = 0; d < gradient.dim(); ++d) {
+      if (d != 1) rest.push_back(d);
+    }
+    const torch::Tensor bias_gradient = gradient.sum(rest);
+    const torch::Tensor weight_gradient = (gradient * normalised).sum(rest);
+    torch::Tensor sums = at::cat({bias_gradient, weight_gradient}).to(at::kDouble);
+    if (Collective* collective = collective_at(context->saved_data["collective"].toInt())) collective->sum(sums);
+    sums = (sums / context->saved_data["rows"].toDouble()).to(weight.scalar_type());
+    const std::int64_t channels = weight.size(0);
+    const torch::Tensor centred = gradient - along_channels(sums.narrow(0, 0, channels), gradient) -
+                                  normalised * along_channels(sums.narrow(0, channels, channels), gradient);
+    return {centred * along_channels(weight * inverse, gradient), weight_gradient, bias_gradient, {}, {}, {}};
+  }
+
+ private:
+  static torch::Tensor along_channels(const torch::Tensor& values, const torch::Tensor& like) {
+    std::vector<std::int64_t> shape(static_cast<std::size_t>(like.dim()), 1);
+    shape[1] = values.size(0);
+    return values.view(shape);
   }
 };
 
@@ -217,11 +314,17 @@ InitialRule NormImpl::initial_rule(const std::string& parameter, const at::Tenso
   return parameter == "weight" ? InitialRule{InitialRule::Kind::kConstant, initial_scale} : InitialRule{};
 }
 
+void NormImpl::follow(const torch::Tensor& mean, const torch::Tensor& variance, double rows) {
+  running_mean.mul_(1 - kMomentum).add_(mean, kMomentum);
+  running_var.mul_(1 - kMomentum).add_(variance, kMomentum * (rows / (rows - 1)));
+}
+
 torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Tensor& residual) {
   AFFINIS_CHECK(input.dim() >= 2 && input.size(1) == weight.size(0), ErrorCode::kData,
                 "a normalisation of {} channels was given shape {}", weight.size(0), c10::str(input.sizes()));
   const std::int64_t rows = input.numel() / input.size(1);
-  AFFINIS_CHECK(!is_training() || rows > 1, ErrorCode::kData,
+  Collective* const collective = SynchronisedNorms::current();
+  AFFINIS_CHECK(!is_training() || rows > 1 || collective != nullptr, ErrorCode::kData,
                 "BatchNorm needs more than one value a channel in training, and the batch of shape {} has {}; use larger batches",
                 c10::str(input.sizes()), rows);
   if (is_training()) num_batches_tracked.add_(1);
@@ -236,15 +339,27 @@ torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Te
     const torch::Tensor variance = at::empty_like(mean);
     channel_moments(input.const_data_ptr<float>(), rows, input.size(1), mean.mutable_data_ptr<float>(),
                     variance.mutable_data_ptr<float>());
-    const double unbiased = static_cast<double>(rows) / static_cast<double>(rows - 1);
-    running_mean.mul_(1 - kMomentum).add_(mean, kMomentum);
-    running_var.mul_(1 - kMomentum).add_(variance, kMomentum * unbiased);
-    return FusedNorm::apply(input, other.defined() ? std::optional<torch::Tensor>(other) : std::nullopt, weight, bias, mean, variance,
-                            slope);
+    Moments moments{mean, variance, static_cast<double>(rows)};
+    if (collective != nullptr) moments = moments_over_ranks(*collective, moments);
+    follow(moments.mean, moments.variance, moments.rows);
+    return FusedNorm::apply(input, other.defined() ? std::optional<torch::Tensor>(other) : std::nullopt, weight, bias, moments.mean,
+                            moments.variance, moments.rows, slope);
   }
 
-  torch::Tensor output =
-      at::batch_norm(input, weight, bias, running_mean, running_var, is_training(), kMomentum, kEpsilon, true);
+  torch::Tensor output;
+  if (is_training() && collective != nullptr) {
+    std::vector<std::int64_t> rest;
+    for (std::int64_t d = 0; d < input.dim(); ++d) {
+      if (d != 1) rest.push_back(d);
+    }
+    const torch::Tensor values = input.detach();
+    const Moments moments =
+        moments_over_ranks(*collective, {values.mean(rest), values.var(rest, false), static_cast<double>(rows)});
+    follow(moments.mean, moments.variance, moments.rows);
+    output = SharedNorm::apply(input, weight, bias, moments.mean, moments.variance, moments.rows);
+  } else {
+    output = at::batch_norm(input, weight, bias, running_mean, running_var, is_training(), kMomentum, kEpsilon, true);
+  }
   if (residual.defined()) output.add_(residual);
   if (activation == Activation::kRelu) at::relu_(output);
   if (activation == Activation::kLeakyRelu) at::leaky_relu_(output, slope_of(activation));

@@ -46,8 +46,8 @@ struct TensorSet {
 /// Rows of the tensors in an order shuffled per epoch from (seed, epoch), or as they are. `extra_inputs`, when there are any, are
 /// joined to `input` along the channels (dimension 1, or 2 of five) batch by batch (several sources' representations). Half-precision inputs, targets and masks
 /// become float32 batch by batch. Without `indices` a row's index is its position. Throws Error(kData) when the tensors' lengths
-/// disagree or there is no row.
+/// disagree or there is no row. With a `share` each batch is one rank's part of it.
 std::unique_ptr<BatchSource> make_tensor_source(TensorSet set, std::int64_t batch_size, bool shuffle, std::uint64_t seed,
-                                                std::vector<at::Tensor> extra_inputs = {});
+                                                std::vector<at::Tensor> extra_inputs = {}, data::BatchShare share = {});
 
 }  // namespace affinis::train

@@ -27,6 +27,10 @@ class TensorSource : public BatchSource {
       set_.indices.resize(static_cast<std::size_t>(rows_));
       std::iota(set_.indices.begin(), set_.indices.end(), 0);
     }
+    const std::int64_t last = rows_ % order_options_.batch_size;
+    AFFINIS_CHECK(order_options_.batch_size >= order_options_.share.ranks && (last == 0 || last >= order_options_.share.ranks), ErrorCode::kUsage,
+                  "{} rows in batches of {} leave a batch without a row for each of {} ranks; choose another batch_size", rows_,
+                  order_options_.batch_size, order_options_.share.ranks);
     check_rows("targets", set_.target.size(0));
     check_rows("indices", static_cast<std::int64_t>(set_.indices.size()));
     if (set_.mask.defined()) check_rows("masks", set_.mask.size(0));
@@ -44,27 +48,29 @@ class TensorSource : public BatchSource {
 
   std::optional<std::vector<task::Batch>> next() override {
     if (next_row_ >= rows_) return std::nullopt;
-    const std::int64_t count = std::min(order_options_.batch_size, rows_ - next_row_);
+    const std::int64_t whole = std::min(order_options_.batch_size, rows_ - next_row_);
+    const std::int64_t first = next_row_ + order_options_.share.begin(whole);
+    const std::int64_t count = next_row_ + order_options_.share.end(whole) - first;
     at::Tensor rows;
-    if (order_options_.shuffle) rows = at::from_blob(order_.data() + next_row_, {count}, at::kLong).to(set_.input.device());
+    if (order_options_.shuffle) rows = at::from_blob(order_.data() + first, {count}, at::kLong).to(set_.input.device());
 
     task::Batch batch;
-    batch.input = take(set_.input, rows, count);
+    batch.input = take(set_.input, rows, first, count);
     if (!extra_inputs_.empty()) {
       std::vector<at::Tensor> parts = {batch.input};
-      for (const at::Tensor& extra : extra_inputs_) parts.push_back(take(extra, rows, count));
+      for (const at::Tensor& extra : extra_inputs_) parts.push_back(take(extra, rows, first, count));
       // Representations of examples of several images are [N, images, channels, ...].
       batch.input = at::cat(parts, batch.input.dim() == 5 ? 2 : 1);
     }
     batch.input = widened(batch.input);
-    batch.target = widened(take(set_.target, rows, count));
-    if (set_.mask.defined()) batch.mask = widened(take(set_.mask, rows, count));
+    batch.target = widened(take(set_.target, rows, first, count));
+    if (set_.mask.defined()) batch.mask = widened(take(set_.mask, rows, first, count));
     batch.indices.reserve(static_cast<std::size_t>(count));
-    for (std::int64_t row = next_row_; row < next_row_ + count; ++row) {
+    for (std::int64_t row = first; row < first + count; ++row) {
       const std::int64_t position = order_options_.shuffle ? order_[static_cast<std::size_t>(row)] : row;
       batch.indices.push_back(set_.indices[static_cast<std::size_t>(position)]);
     }
-    next_row_ += count;
+    next_row_ += whole;
     std::vector<task::Batch> batches;
     batches.push_back(std::move(batch));
     return batches;
@@ -76,8 +82,8 @@ class TensorSource : public BatchSource {
                   count, what);
   }
 
-  at::Tensor take(const at::Tensor& tensor, const at::Tensor& rows, std::int64_t count) const {
-    return rows.defined() ? tensor.index_select(0, rows) : tensor.narrow(0, next_row_, count);
+  static at::Tensor take(const at::Tensor& tensor, const at::Tensor& rows, std::int64_t first, std::int64_t count) {
+    return rows.defined() ? tensor.index_select(0, rows) : tensor.narrow(0, first, count);
   }
 
   TensorSet set_;
@@ -92,8 +98,9 @@ class TensorSource : public BatchSource {
 }  // namespace
 
 std::unique_ptr<BatchSource> make_tensor_source(TensorSet set, std::int64_t batch_size, bool shuffle, std::uint64_t seed,
-                                                std::vector<at::Tensor> extra_inputs) {
+                                                std::vector<at::Tensor> extra_inputs, data::BatchShare share) {
   data::LoaderOptions order;
+  order.share = share;
   order.batch_size = batch_size;
   order.shuffle = shuffle;
   order.seed = seed;

@@ -16,10 +16,13 @@
 #include "framework/core/files.h"
 #include "framework/core/random.h"
 #include "framework/core/text.h"
+#include "framework/nn/synchronised_norms.h"
 #include "framework/train/adversary.h"
 #include "framework/train/batch_tools.h"
 #include "framework/train/checkpoint.h"
+#include "framework/train/device_copies.h"
 #include "framework/train/loss_balancer.h"
+#include "framework/train/low_precision.h"
 #include "framework/train/metrics_files.h"
 #include "framework/train/optimizer.h"
 #include "framework/train/schedule.h"
@@ -59,14 +62,16 @@ std::vector<nn::NamedTensor> copy_of(const std::vector<nn::NamedTensor>& tensors
 class Training {
  public:
   Training(Network& network, BatchSource& source, BatchSource* validation, const TrainerOptions& options, const TrainerOutputs& outputs,
-           Logger& logger)
+           Logger& logger, const Ranks& ranks)
       : network_(network),
         source_(source),
         validation_(validation),
         options_(options),
         outputs_(outputs),
         logger_(logger),
+        parallel_(ranks),
         device_(device_of(network)),
+        copies_(source, device_),
         optimizer_(options, network.parameters()),
         balancer_(make_equal_balancer()) {
     per_epoch_ = source.batches_per_epoch();
@@ -78,11 +83,12 @@ class Training {
     for (const Head& head : network.heads()) tasks_.push_back(head.task->info().name);
     state_.started = static_cast<std::int64_t>(unix_time());
     clear_losses();
+    AFFINIS_CHECK(options.adversarial_weight == 0 || parallel_.alone(), ErrorCode::kUsage,
+                  "adversarial_weight is {}, but several ranks train without an adversary only; set it to 0 or train with one process",
+                  options.adversarial_weight);
     if (options.adversarial_weight > 0) adversary_ = make_adversary();
-    if (!outputs_.folder.empty()) {
-      require_writable_folder(outputs_.folder);
-      resume();
-    }
+    if (!outputs_.folder.empty()) begin_in_folder();
+    parallel_.follow(network_);
   }
 
   TrainingResult run(const Progress& progress) {
@@ -91,15 +97,20 @@ class Training {
       last_checkpoint_ = Clock::now();
       network_.set_training(true);
       bool in_place = false;
-      while (state_.step < steps_ && !state_.stopped_early) {
-        if (!in_place || state_.batch == 0) source_.start(state_.epoch, state_.batch);
+      const std::int64_t last = outputs_.stop_after > 0 ? std::min(outputs_.stop_after, steps_) : steps_;
+      while (state_.step < last && !state_.stopped_early) {
+        if (!in_place || state_.batch == 0) copies_.start(state_.epoch, state_.batch);
         in_place = true;
         step();
         if (at_a_point()) record(files);
         if (progress) report(progress);
         if (!outputs_.folder.empty() && seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) checkpoint();
       }
-      finish();
+      if (state_.step < steps_ && !state_.stopped_early) {
+        if (!outputs_.folder.empty()) checkpoint();
+      } else {
+        finish();
+      }
     }
     TrainingResult result{state_.step, state_.stopped_early, state_.seconds, {}};
     for (const MetricsRecord& each : state_.curve) result.curve.push_back(each.point);
@@ -111,6 +122,7 @@ class Training {
     TrainerOptions copy = options_;
     nlohmann::json settings = affinis::to_json(option_section("training", "", copy), true);
     forget_unused_adversary(settings);
+    forget_later_defaults(settings);
     return {{"settings", settings}, {"tasks", tasks_}, {"batches_per_epoch", per_epoch_}};
   }
 
@@ -120,6 +132,24 @@ class Training {
     AFFINIS_CHECK(first && first->size() == tasks_.size(), ErrorCode::kInternal, "the training data begins without a batch for each of {} heads",
                   tasks_.size());
     return std::make_unique<Adversary>(network_.heads(), *first, options_, steps_, device_);
+  }
+
+  /// The rank that speaks goes first, because it may set a damaged checkpoint aside, and writes nothing before all have read.
+  void begin_in_folder() {
+    if (parallel_.speaks()) {
+      require_writable_folder(outputs_.folder);
+      resume();
+    }
+    parallel_.wait_for_all();
+    if (!parallel_.speaks()) {
+      resume();
+      outputs_.folder.clear();
+    }
+    std::vector<double> step = {static_cast<double>(state_.step)};
+    parallel_.follow(step);
+    AFFINIS_CHECK(step.front() == static_cast<double>(state_.step), ErrorCode::kUsage,
+                  "rank 0 goes on from step {} and another rank from step {}; all ranks must see the same output folder", step.front(), state_.step);
+    parallel_.wait_for_all();
   }
 
   void resume() {
@@ -137,13 +167,13 @@ class Training {
     state_ = std::move(checkpoint->state);
     best_ = std::move(checkpoint->best);
     seconds_before_ = state_.seconds;
-    if (!state_.finished) logger_.info("training goes on from step {} of {}", state_.step, steps_);
+    if (!state_.finished && parallel_.speaks()) logger_.info("training goes on from step {} of {}", state_.step, steps_);
   }
 
   void step() {
     // Dropout and its like draw from LibTorch's generator: seeded per step, it needs no place in the checkpoint.
     seed_generator(derive_seed(static_cast<std::uint64_t>(options_.seed), "step", {static_cast<std::uint64_t>(state_.step)}));
-    std::optional<std::vector<task::Batch>> made = source_.next();
+    std::optional<std::vector<task::Batch>> made = copies_.next();
     AFFINIS_CHECK(made.has_value(), ErrorCode::kInternal, "the training data ended at batch {} of {} in epoch {}", state_.batch, per_epoch_,
                   state_.epoch);
     const std::vector<task::Batch> batches = to_device(std::move(*made), device_, tasks_.size());
@@ -160,23 +190,40 @@ class Training {
   }
 
   void learn(const std::vector<task::Batch>& batches) {
+    const nn::SynchronisedNorms norms(parallel_.for_norms());
+    const std::vector<DataParallel::Labels> labels = parallel_.labels(batches);
     std::vector<at::Tensor> inputs = inputs_of(batches);
     for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (!has_label(batches[h])) inputs[h] = at::Tensor();
+      if (labels[h].everywhere == 0) inputs[h] = at::Tensor();
     }
-    const std::vector<at::Tensor> predictions = network_.forward_all(inputs);
+    std::vector<at::Tensor> predictions;
+    {
+      const LowPrecision low(device_, options_.precision == "bf16");
+      predictions = network_.forward_all(inputs);
+    }
+    for (at::Tensor& prediction : predictions) {
+      if (prediction.defined()) prediction = prediction.to(at::kFloat);
+    }
     std::vector<at::Tensor> losses(batches.size());
     std::vector<double> values(batches.size(), kNan);
     for (std::size_t h = 0; h < batches.size(); ++h) {
       if (!predictions[h].defined()) continue;
-      losses[h] = network_.heads()[h].task->loss(predictions[h], batches[h]);
+      losses[h] = loss_share(h, predictions[h], batches[h], labels[h]);
       values[h] = losses[h].item<double>();
-      if (!std::isfinite(values[h])) refuse_loss(h, values[h], predictions[h], batches[h]);
+    }
+    std::vector<double> own = values;
+    parallel_.sum(values);
+    for (std::size_t h = 0; h < batches.size(); ++h) {
+      if (!predictions[h].defined() || std::isfinite(values[h])) continue;
+      if (!std::isfinite(own[h])) refuse_loss(h, own[h], predictions[h], batches[h]);
+      fail(ErrorCode::kNumeric, "the loss of the task '{}' is not a number on another rank at step {}; that rank says more", tasks_[h],
+           state_.step + 1);
     }
     if (adversary_) add(adversary_->step(state_.step, batches, predictions, losses));
     learning_rate_ = learning_rate_at(options_, state_.step, steps_);
     optimizer_.zero_gradients();
     balancer_->backward(losses);
+    parallel_.sum_gradients(network_);
     const double norm = optimizer_.gradient_norm();
     if (!std::isfinite(norm)) refuse_gradient(batches);
     // The small constant is PyTorch's: clipped runs compare.
@@ -189,6 +236,14 @@ class Training {
     }
     const double mean = mean_of_numbers(values);
     if (!std::isnan(mean)) last_loss_ = mean;
+  }
+
+  /// This rank's part of a head's loss: the parts add up to the mean over the labelled images of all ranks. A rank without any label still
+  /// takes part in every collective of the backward pass.
+  at::Tensor loss_share(std::size_t head, const at::Tensor& prediction, const task::Batch& batch, const DataParallel::Labels& labels) const {
+    if (labels.here == 0) return prediction.sum() * 0;
+    at::Tensor loss = network_.heads()[head].task->loss(prediction, batch);
+    return labels.here == labels.everywhere ? loss : loss * labels.share();
   }
 
   void add(const AdversarialLosses& losses) {
@@ -255,7 +310,9 @@ class Training {
       const std::int64_t count = state_.loss_counts[h];
       record.train_losses.push_back(count > 0 ? state_.loss_sums[h] / static_cast<double>(count) : kNan);
     }
-    record.validation_losses = validation_ != nullptr ? mean_losses(network_, *validation_) : std::vector<double>(tasks_.size(), kNan);
+    record.validation_losses.assign(tasks_.size(), kNan);
+    if (validation_ != nullptr && parallel_.speaks()) record.validation_losses = mean_losses(network_, *validation_);
+    parallel_.follow(record.validation_losses);
     record.point = {state_.step, mean_of_numbers(record.train_losses), mean_of_numbers(record.validation_losses), learning_rate_};
     if (state_.adversarial_count > 0) {
       record.adversarial_loss = state_.adversarial_sum / static_cast<double>(state_.adversarial_count);
@@ -268,7 +325,7 @@ class Training {
     if (options_.patience > 0) consider_stopping(record.point.validation_loss);
     state_.curve.push_back(record);
     files.append(record);
-    log(record);
+    if (parallel_.speaks()) log(record);
   }
 
   void consider_stopping(double validation_loss) {
@@ -308,6 +365,7 @@ class Training {
     if (state_.stopped_early) {
       logger_.info("stopped early at step {} of {}: no validation was better than that at step {}", state_.step, steps_, state_.best_step);
     }
+    parallel_.follow(network_);
     optimizer_.zero_gradients();
     state_.finished = true;
     state_.seconds = seconds();
@@ -343,9 +401,11 @@ class Training {
   BatchSource& source_;
   BatchSource* validation_;
   const TrainerOptions& options_;
-  const TrainerOutputs& outputs_;
+  TrainerOutputs outputs_;  ///< without a folder on ranks that do not write
   Logger& logger_;
+  DataParallel parallel_;
   c10::Device device_;
+  DeviceCopies copies_;
   Optimizer optimizer_;
   std::unique_ptr<LossBalancer> balancer_;
   std::unique_ptr<Adversary> adversary_;  ///< null without adversarial_weight
@@ -364,9 +424,9 @@ class Training {
 }  // namespace
 
 TrainingResult train(Network& network, BatchSource& training, BatchSource* validation, const TrainerOptions& options,
-                     const TrainerOutputs& outputs, Logger& logger, const Progress& progress) {
+                     const TrainerOutputs& outputs, Logger& logger, const Progress& progress, const Ranks& ranks) {
   validate(options);
-  return Training(network, training, validation, options, outputs, logger).run(progress);
+  return Training(network, training, validation, options, outputs, logger, ranks).run(progress);
 }
 
 }  // namespace affinis::train

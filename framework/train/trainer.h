@@ -6,9 +6,12 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "framework/core/log.h"
 #include "framework/core/options.h"
 #include "framework/train/batch_source.h"
+#include "framework/train/data_parallel.h"
 #include "framework/train/network.h"
 
 namespace affinis::train {
@@ -31,6 +34,7 @@ struct TrainerOptions {
   std::int64_t patience = 0;        ///< early stop after so many validations without a better one; 0: never
   double checkpoint_seconds = 30;   ///< wall time between checkpoints (does not affect results)
   std::int64_t seed = 1;
+  std::string precision = "fp32";  ///< fp32, bf16: convolutions and matrix products in bfloat16, everything else and all weights in float32
   double adversarial_weight = 0;     ///< share of the adversarial term in the loss of tasks that predict an image; 0: no adversary
   double adversarial_after = 0.25;   ///< share of the training on reconstruction alone before the adversary begins
   double adversarial_noise = 0.1;    ///< deviation of the noise on what a discriminator sees, at step 0
@@ -38,6 +42,9 @@ struct TrainerOptions {
 
   static const std::vector<OptionField>& fields();
 };
+
+/// Takes settings away that came after the first release and are at their default, so that what is identified by its settings stays itself.
+void forget_later_defaults(nlohmann::json& settings);
 
 /// Throws Error(kUsage) with one sentence when a value is out of bounds or two do not go together.
 void validate(const TrainerOptions& options);
@@ -61,6 +68,7 @@ struct TrainingResult {
 struct TrainerOutputs {
   std::filesystem::path folder;  ///< empty: nothing is written, nothing can be resumed
   bool tensorboard = true;
+  std::int64_t stop_after = 0;  ///< leave off after this step with a checkpoint to go on from, schedule and all; 0: at the end
 };
 
 /// The one training loop. Runs to the end, from the checkpoint in `outputs.folder` when there is one: bit for bit the same on the CPU as
@@ -78,11 +86,14 @@ struct TrainerOutputs {
 /// A damaged checkpoint is set aside with a warning and training goes on from the one before it or from the beginning, with the same
 /// result (see checkpoint.h).
 ///
+/// With `ranks` every process calls this with the same network, settings and output folder (a folder that all see), each with a source of
+/// its BatchShare; rank 0 validates and writes, all return the same result. An adversary is refused then.
+///
 /// Throws Error(kNumeric) naming step, task and samples when a loss or a gradient is NaN or infinite, before any weight is touched;
 /// Error(kUsage) for settings that do not go together and for a checkpoint of another training; Error(kData) without any batch.
 TrainingResult train(Network& network, BatchSource& training, BatchSource* validation, const TrainerOptions& options,
                      const TrainerOutputs& outputs, Logger& logger,
-                     const std::function<void(std::int64_t step, std::int64_t steps, double loss)>& progress = {});
+                     const std::function<void(std::int64_t step, std::int64_t steps, double loss)>& progress = {}, const Ranks& ranks = {});
 
 /// Per-image losses and metrics of one head over one pass of the source, in evaluation mode and the source's order.
 struct Evaluation {

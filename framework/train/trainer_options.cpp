@@ -1,3 +1,5 @@
+#include <nlohmann/json.hpp>
+
 #include "framework/core/error.h"
 #include "framework/train/trainer.h"
 
@@ -29,6 +31,9 @@ const std::vector<OptionField>& TrainerOptions::fields() {
       option("checkpoint_seconds", &T::checkpoint_seconds, "seconds between checkpoints; 0: after every step",
              {.minimum = 0, .affects_result = false}),
       option("seed", &T::seed, "seed of everything random in a training", {.minimum = 0}),
+      option("precision", &T::precision,
+             "fp32, or bf16: convolutions and matrix products in bfloat16, losses, norms and weights in float32 (for GPUs)",
+             {.choices = {"fp32", "bf16"}}),
       option("adversarial_weight", &T::adversarial_weight,
              "share of the adversarial term in the loss of tasks that predict an image (original: 0.004); 0: none",
              {.minimum = 0, .maximum = 1}),
@@ -41,6 +46,11 @@ const std::vector<OptionField>& TrainerOptions::fields() {
       option("discriminator_rate", &T::discriminator_rate, "step size of the discriminator", {.minimum = 0}),
   };
   return table;
+}
+
+void forget_later_defaults(nlohmann::json& settings) {
+  const auto precision = settings.find("precision");
+  if (precision != settings.end() && *precision == TrainerOptions().precision) settings.erase(precision);
 }
 
 void validate(const TrainerOptions& options) {

@@ -63,6 +63,10 @@ struct NormImpl : torch::nn::Module, StatesInitialRule {
   torch::Tensor running_mean;
   torch::Tensor running_var;
   torch::Tensor num_batches_tracked;
+
+ private:
+  /// Moves the running statistics towards a batch's: biased variance over `rows` values a channel.
+  void follow(const torch::Tensor& mean, const torch::Tensor& variance, double rows);
 };
 TORCH_MODULE(Norm);
 

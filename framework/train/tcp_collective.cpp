@@ -1,0 +1,125 @@
+#include "framework/train/collectives.h"
+
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+
+#include "framework/core/error.h"
+
+namespace affinis::train {
+namespace {
+
+/// A rank may be busy for long with a validation that the others wait for.
+constexpr std::chrono::hours kPatience{1};
+constexpr std::chrono::minutes kPatienceToMeet{5};
+
+class TcpCollective final : public nn::Collective {
+ public:
+  TcpCollective(const RankEnvironment& environment, c10::intrusive_ptr<c10d::TCPStore> store)
+      : rank_(environment.rank), size_(environment.size), store_(std::move(store)) {
+    store_->setTimeout(kPatience);
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+  std::string name() const override { return "tcp"; }
+
+  void sum(at::Tensor& tensor) override {
+    publish(tensor);
+    at::Tensor total;
+    for (int rank = 0; rank < size_; ++rank) {
+      const at::Tensor part = rank == rank_ ? tensor.clone() : fetch(rank, tensor);
+      total = total.defined() ? total.add_(part) : part;
+    }
+    tensor.copy_(total);
+    ++call_;
+  }
+
+  void broadcast(at::Tensor& tensor) override {
+    // All publish, so that nobody is more than one call ahead and old keys can go.
+    publish(rank_ == 0 ? tensor : at::zeros({1}));
+    if (rank_ != 0) tensor.copy_(fetch(0, tensor));
+    for (int rank = 1; rank < size_; ++rank) {
+      if (rank != rank_) get(key(call_, rank));
+    }
+    ++call_;
+  }
+
+  void wait_for_all() override {
+    at::Tensor nothing = at::zeros({1});
+    sum(nothing);
+  }
+
+ private:
+  static std::string key(std::uint64_t call, int rank) { return std::to_string(call) + "/" + std::to_string(rank); }
+
+  void publish(const at::Tensor& tensor) {
+    const at::Tensor bytes = tensor.to(at::kCPU).contiguous();
+    std::vector<std::uint8_t> value(bytes.nbytes());
+    if (!value.empty()) std::memcpy(value.data(), bytes.const_data_ptr(), value.size());
+    guarded([&] { store_->set(key(call_, rank_), value); });
+    // Everybody who is in this call has left the one before the last.
+    if (call_ >= 2) guarded([&] { store_->deleteKey(key(call_ - 2, rank_)); });
+  }
+
+  std::vector<std::uint8_t> get(const std::string& name) {
+    std::vector<std::uint8_t> value;
+    guarded([&] { value = store_->get(name); });
+    return value;
+  }
+
+  at::Tensor fetch(int rank, const at::Tensor& like) {
+    const std::vector<std::uint8_t> value = get(key(call_, rank));
+    AFFINIS_CHECK(value.size() == like.nbytes(), ErrorCode::kInternal,
+                  "rank {} sent {} bytes where rank {} expects {}: the ranks do not run the same training", rank, value.size(), rank_, like.nbytes());
+    at::Tensor result = at::empty(like.sizes(), like.options().device(at::kCPU));
+    std::memcpy(result.mutable_data_ptr(), value.data(), value.size());
+    return result.to(like.device());
+  }
+
+  template <typename Action>
+  void guarded(Action action) {
+    try {
+      action();
+    } catch (const std::exception& error) {
+      const std::string what = error.what();
+      fail(ErrorCode::kDevice, "rank {} of {} lost the others: {}", rank_, size_, what.substr(0, what.find('\n')));
+    }
+  }
+
+  int rank_;
+  int size_;
+  c10::intrusive_ptr<c10d::TCPStore> store_;
+  std::uint64_t call_ = 0;
+};
+
+}  // namespace
+
+c10::intrusive_ptr<c10d::TCPStore> meet_at_store(const RankEnvironment& environment) {
+  AFFINIS_CHECK(!environment.address.empty() && environment.port > 0, ErrorCode::kConfig,
+                "{} does not say where rank 0 is; set MASTER_ADDR and MASTER_PORT", environment.launcher);
+  c10d::TCPStoreOptions options;
+  options.port = static_cast<std::uint16_t>(environment.port);
+  options.isServer = environment.rank == 0;
+  options.numWorkers = static_cast<std::size_t>(environment.size);
+  options.timeout = kPatienceToMeet;
+  try {
+    return c10::make_intrusive<c10d::TCPStore>(environment.address, options);
+  } catch (const std::exception& error) {
+    const std::string what = error.what();
+    fail(ErrorCode::kDevice, "rank {} of {} cannot meet the others at {}:{} ({}); are all of them started, and is the port free?",
+         environment.rank, environment.size, environment.address, environment.port, what.substr(0, what.find('\n')));
+  }
+}
+
+std::unique_ptr<nn::Collective> make_tcp_collective(const RankEnvironment& environment) {
+  return std::make_unique<TcpCollective>(environment, meet_at_store(environment));
+}
+
+}  // namespace affinis::train
