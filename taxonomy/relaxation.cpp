@@ -1,7 +1,9 @@
 #include "taxonomy/relaxation.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 namespace affinis::taxonomy {
@@ -207,6 +209,9 @@ std::optional<Subproblem> reduce(const Subproblem& parent, const std::vector<Dec
   }
   for (std::uint32_t& source : child.first) source = kept[source];
   for (std::uint32_t& source : child.second) source = kept[source];
+  child.cell.resize(child.first.size());
+  for (std::size_t m = 0; m < child.cell.size(); ++m)
+    child.cell[m] = child.first[m] * static_cast<std::uint32_t>(old.size()) + child.second[m];
   child.split.resize(old.size() * old.size());
   for (std::size_t a = 0; a < old.size(); ++a) {
     for (std::size_t b = 0; b < old.size(); ++b)
@@ -244,9 +249,39 @@ void Relaxation::evaluate(const Subproblem& problem) {
     }
   }
   weights_.assign(sources * sources, 0);
-  for (std::size_t m = 0; m < problem.first.size(); ++m)
-    weights_[problem.first[m] * sources + problem.second[m]] += multipliers[m];
+  for (std::size_t m = 0; m < problem.cell.size(); ++m)
+    weights_[problem.cell[m]] += multipliers[m];
   select_sources(problem);
+}
+
+/// Selects the `slots` best partners by partner_worth_, those worth nothing aside; of equally good
+/// ones the first. Returns what they are worth together.
+double Relaxation::take_best_partners(std::size_t slots, std::size_t sources, double* row) {
+  if (slots == 0) return 0;
+  sorted_worth_.clear();
+  for (std::size_t other = 0; other < sources; ++other) {
+    if (partner_worth_[other] > 0) sorted_worth_.push_back(partner_worth_[other]);
+  }
+  double least = 0;
+  std::size_t at_least = slots;  // how many of those worth just `least` are taken
+  if (slots < sorted_worth_.size()) {
+    const auto last = sorted_worth_.begin() + static_cast<std::ptrdiff_t>(slots - 1);
+    std::nth_element(sorted_worth_.begin(), last, sorted_worth_.end(), std::greater<>());
+    least = *last;
+    at_least = 1 + static_cast<std::size_t>(std::count(sorted_worth_.begin(), last, least));
+  }
+  double sum = 0;
+  for (std::size_t other = 0; other < sources; ++other) {
+    const double worth = partner_worth_[other];
+    if (worth <= 0 || worth < least) continue;
+    if (worth == least) {
+      if (at_least == 0) continue;
+      --at_least;
+    }
+    row[other] = 1;
+    sum += worth;
+  }
+  return sum;
 }
 
 /// The best knapsack of partners for one source, its linear relaxation where costs differ; sets its
@@ -256,35 +291,27 @@ double Relaxation::select_partners(const Subproblem& problem, std::size_t source
   double* const row = partners_.data() + source * sources;
   std::fill(row, row + sources, 0.0);
   const double* const split = problem.split.data() + source * sources;
-  items_.clear();
-  for (std::size_t other = 0; other < sources; ++other) {
-    if (other == source) continue;
-    const double pair =
-        source < other ? weights_[source * sources + other] : weights_[other * sources + source];
-    const double worth = 0.5 * pair + split[other];
-    if (worth > 0)
-      items_.push_back({problem.unit_costs ? worth : worth / problem.costs[other],
-                        static_cast<std::uint32_t>(other)});
-  }
-  const auto better = [](const Item& a, const Item& b) {
-    return a.rate != b.rate ? a.rate > b.rate : a.source < b.source;
-  };
+  partner_worth_.resize(sources);
+  for (std::size_t other = 0; other < source; ++other)
+    partner_worth_[other] = 0.5 * weights_[other * sources + source] + split[other];
+  partner_worth_[source] = 0;
+  for (std::size_t other = source + 1; other < sources; ++other)
+    partner_worth_[other] = 0.5 * weights_[source * sources + other] + split[other];
   double left = problem.remaining - problem.costs[source];
-  double sum = 0;
   if (problem.unit_costs) {
     const auto slots = static_cast<std::size_t>(std::max(0.0, left / problem.costs[source]));
-    if (slots < items_.size()) {
-      std::nth_element(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(slots),
-                       items_.end(), better);
-      items_.resize(slots);
-    }
-    for (const Item& item : items_) {
-      row[item.source] = 1;
-      sum += item.rate;
-    }
-    return sum;
+    return take_best_partners(slots, sources, row);
   }
-  std::sort(items_.begin(), items_.end(), better);
+  items_.clear();
+  for (std::size_t other = 0; other < sources; ++other) {
+    if (partner_worth_[other] > 0)
+      items_.push_back(
+          {partner_worth_[other] / problem.costs[other], static_cast<std::uint32_t>(other)});
+  }
+  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+    return a.rate != b.rate ? a.rate > b.rate : a.source < b.source;
+  });
+  double sum = 0;
   for (const Item& item : items_) {
     const double cost = problem.costs[item.source];
     if (cost > problem.remaining - problem.costs[source]) continue;
@@ -370,16 +397,29 @@ bool Relaxation::step(Subproblem& problem, double goal, double scale) {
     }
     weights_[a * sources + a] = selected_[a];
   }
-  for (std::size_t m = 0; m < count; ++m) {
-    double& direction = direction_[m];
-    direction += fresh_share *
-                 (weights_[problem.first[m] * sources + problem.second[m]] - used_[m] - direction);
-    if (direction < 0 || problem.multipliers[m] > 0) squares += direction * direction;
+  // The longest loop of a solve: no branches, and sums that do not wait for each other.
+  const auto turn = [&](std::size_t m) {
+    double direction = direction_[m];
+    direction += fresh_share * (weights_[problem.cell[m]] - used_[m] - direction);
+    direction_[m] = direction;
+    const double counts =
+        static_cast<int>(direction < 0) | static_cast<int>(problem.multipliers[m] > 0);
+    return counts * direction * direction;
+  };
+  std::array<double, 4> sums = {};
+  std::size_t m = 0;
+  for (; m + 4 <= count; m += 4) {
+    sums[0] += turn(m);
+    sums[1] += turn(m + 1);
+    sums[2] += turn(m + 2);
+    sums[3] += turn(m + 3);
   }
+  for (; m < count; ++m) sums[0] += turn(m);
+  squares += (sums[0] + sums[1]) + (sums[2] + sums[3]);
   if (squares <= 0) return false;
   const double length = scale * std::max(bound_ - goal, 0.0) / squares;
-  for (std::size_t m = 0; m < count; ++m)
-    problem.multipliers[m] = std::max(0.0, problem.multipliers[m] - length * direction_[m]);
+  for (std::size_t i = 0; i < count; ++i)
+    problem.multipliers[i] = std::max(0.0, problem.multipliers[i] - length * direction_[i]);
   for (std::size_t a = 0; a < sources; ++a) {
     for (std::size_t b = a + 1; b < sources; ++b) {
       const double change = length * split_direction_[a * sources + b];

@@ -34,6 +34,8 @@ struct Subproblem {
   std::vector<std::uint32_t> first;             ///< source of a multiplier
   std::vector<std::uint32_t> second;  ///< the other source of a pair, larger than the first; equal
                                       ///< to it for a single source
+  std::vector<std::uint32_t> cell;    ///< of a multiplier in a matrix of free sources: first * their
+                                      ///< number + second
   std::vector<double> multipliers;
   std::vector<double> split;  ///< (a, b), a row a free source: what row a takes of pair {a, b}
                               ///< beyond half; split[b, a] = -split[a, b]
@@ -88,10 +90,11 @@ class Relaxation {
  private:
   void select_sources(const Subproblem& problem);
   double select_partners(const Subproblem& problem, std::size_t source);
+  double take_best_partners(std::size_t slots, std::size_t sources, double* row);
 
   double bound_ = 0;
   std::vector<double> target_value_;
-  std::vector<char> used_;             // of a multiplier: the best edge of its target uses it
+  std::vector<double> used_;           // of a multiplier: 1 when the best edge of its target uses it
   std::vector<std::int32_t> used_by_;  // of a free source
   std::vector<double>
       weights_;  // of a source (diagonal) or pair: the sum of its multipliers, a row a source
@@ -108,6 +111,8 @@ class Relaxation {
     std::uint32_t source;
   };
   std::vector<Item> items_;
+  std::vector<double> partner_worth_;  // of a free source beside the one that is looked at
+  std::vector<double> sorted_worth_;
   double price_in_ =
       0;  // per unit of cost: what a source must be worth not to lower the bound when decided in
   double price_out_ = 0;  // per unit of cost: what comes in for a source that is decided out

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <optional>
 #include <set>
 #include <utility>
+
+#include <tbb/parallel_for.h>
 
 namespace affinis::taxonomy {
 namespace {
@@ -13,7 +16,7 @@ namespace {
 // Found by experiment on random geometric instances of 26 to 200 sources and on the published
 // tables.
 constexpr int kRootIterations = 40;
-constexpr int kNodeIterations = 10;
+constexpr int kNodeIterations = 12;
 constexpr int kRootRounds = 24;
 constexpr int kNodeRounds = 4;
 constexpr double kRootScale = 0.8;
@@ -21,6 +24,11 @@ constexpr double kNodeScale = 1.2;
 constexpr double kLeastScale = 0.02;
 constexpr int kRootKicks = 30;
 constexpr std::size_t kMostNeighbourRounds = 20;
+// Rounds of explore_together(): short enough to share what was found, long enough to be worth it.
+constexpr std::int64_t kNodesAlone = 500;
+constexpr std::int64_t kNodesTogether = 200;
+constexpr std::size_t kHelpers = 16;
+constexpr std::size_t kFewOpen = 64;
 
 }  // namespace
 
@@ -62,6 +70,15 @@ Search::Search(const Instance& instance, double time_limit)
     largest_ = std::max(largest_, std::abs(instance_.value[e]));
 }
 
+Search::Search(const Search& lead, std::uint64_t number)
+    : instance_(lead.instance_),
+      local_(lead.instance_),
+      start_(lead.start_),
+      time_limit_(lead.time_limit_),
+      random_(number + 1, "taxonomy solver"),
+      largest_(lead.largest_),
+      helper_(true) {}
+
 double Search::tolerance() const { return 1e-10 * (std::abs(value_) + largest_); }
 
 /// What a node must promise more than to be worth a look.
@@ -96,14 +113,59 @@ void Search::search_tree() {
     start_multipliers(*root);
     open_.push_back({std::move(*root), std::numeric_limits<double>::infinity()});
   }
-  while (!open_.empty()) {
-    if (nodes_ > 0 && out_of_time()) break;
-    Node node = std::move(open_.back());
-    open_.pop_back();
-    if (node.bound <= cutoff()) continue;
-    ++nodes_;
-    process(std::move(node));
+  while (!open_.empty() && (nodes_ == 0 || !out_of_time())) {
+    if (most_ == 0 && nodes_ >= kNodesAlone) {
+      explore_together();
+    } else {
+      take_next();
+    }
   }
+}
+
+void Search::take_next() {
+  Node node = std::move(open_.back());
+  open_.pop_back();
+  if (node.bound <= cutoff()) return;
+  ++nodes_;
+  process(std::move(node));
+}
+
+/// One round: the open nodes with the highest bounds while there are few, which are the largest
+/// parts of the tree; the last ones otherwise, which keeps their number down.
+void Search::explore_together() {
+  ++rounds_;
+  if ((rounds_ & (rounds_ - 1)) == 0) kick(kRootKicks);
+  std::erase_if(open_, [&](const Node& node) { return node.bound <= cutoff(); });
+  if (open_.size() < kFewOpen) {
+    std::stable_sort(open_.begin(), open_.end(),
+                     [](const Node& a, const Node& b) { return a.bound < b.bound; });
+  }
+  const std::size_t count = std::min(open_.size(), kHelpers);
+  while (helpers_.size() < count)
+    helpers_.push_back(std::unique_ptr<Search>(new Search(*this, helpers_.size())));
+  const std::size_t first = open_.size() - count;
+  tbb::parallel_for(std::size_t{0}, count, [&](std::size_t i) {
+    helpers_[i]->explore(std::move(open_[first + i]), *this);
+  });
+  open_.resize(first);
+  for (std::size_t i = 0; i < count; ++i) {
+    Search& helper = *helpers_[i];
+    nodes_ += helper.nodes_;
+    if (helper.value_ > cutoff()) {
+      value_ = helper.value_;
+      incumbent_ = helper.incumbent_;
+    }
+    std::move(helper.open_.begin(), helper.open_.end(), std::back_inserter(open_));
+    helper.open_.clear();
+  }
+}
+
+void Search::explore(Node node, const Search& lead) {
+  value_ = lead.value_;
+  incumbent_ = lead.incumbent_;
+  nodes_ = 0;
+  open_.push_back(std::move(node));
+  while (!open_.empty() && nodes_ < kNodesTogether && !out_of_time()) take_next();
 }
 
 /// Multipliers that charge each source what it brings the targets beyond what the incumbent would
@@ -307,7 +369,7 @@ bool Search::lower(Subproblem& problem, int iterations, double& best, bool root)
 
 void Search::process(Node node) {
   if (most_ > 0 && !all_needed(node.problem)) return;
-  const bool root = nodes_ == 1;
+  const bool root = nodes_ == 1 && !helper_;
   Subproblem problem = std::move(node.problem);
   double best = std::numeric_limits<double>::infinity();
   for (int round = 0;; ++round) {
@@ -323,7 +385,7 @@ void Search::process(Node node) {
       return;
     if (root) root_bound_ = std::min(root_bound_, best);
     if (root && round == 2) kick(kRootKicks);
-    if (!root && (nodes_ & (nodes_ - 1)) == 0) kick(kRootKicks);
+    if (!root && !helper_ && (nodes_ & (nodes_ - 1)) == 0) kick(kRootKicks);
     decisions_.assign(problem.free.size(), Decision::kFree);
     std::size_t fixed = 0;
     for (std::size_t s = 0; s < problem.free.size(); ++s) {
@@ -349,8 +411,11 @@ void Search::process(Node node) {
   std::optional<Subproblem> without = reduce(problem, decisions_, dropped_);
   decisions_[branch] = Decision::kIn;
   std::optional<Subproblem> with = reduce(problem, decisions_, dropped_);
-  if (without) open_.push_back({std::move(*without), std::min(best, node.bound)});
-  if (with) open_.push_back({std::move(*with), std::min(best, node.bound)});
+  const double bound = std::min(best, node.bound);
+  const double bound_without = std::min(bound, relaxation_.bound() - relaxation_.drop_without(branch));
+  const double bound_with = std::min(bound, relaxation_.bound() - relaxation_.drop_with(branch));
+  if (without) open_.push_back({std::move(*without), bound_without});
+  if (with) open_.push_back({std::move(*with), bound_with});
 }
 
 /// A free source that the relaxation cannot make up its mind about, and that many targets want.

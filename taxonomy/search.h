@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "framework/core/random.h"
@@ -24,7 +25,9 @@ Solution solution_of(const Problem& problem, const Instance& instance,
                      const std::vector<char>& selected);
 
 /// Branch and bound over "is source s labelled", depth first. For one run: either the best
-/// selection, or the best few.
+/// selection, or the best few. A long search for the best one uses all processors, in rounds whose
+/// outcome does not depend on their number: each of a fixed number of helpers explores one open node
+/// for a fixed number of nodes, and knows only what was found before the round.
 class Search {
  public:
   /// `time_limit` in seconds, counted from here.
@@ -54,7 +57,13 @@ class Search {
   };
   using Clock = std::chrono::steady_clock;
 
+  /// A helper of `lead`.
+  explicit Search(const Search& lead, std::uint64_t number);
+
   void search_tree();
+  void take_next();
+  void explore_together();
+  void explore(Node node, const Search& lead);
   double tolerance() const;
   double cutoff() const;
   bool out_of_time() const;
@@ -89,6 +98,9 @@ class Search {
   double bound_ = 0;
   double root_bound_ = std::numeric_limits<double>::infinity();
   std::int64_t nodes_ = 0;
+  std::int64_t rounds_ = 0;
+  bool helper_ = false;
+  std::vector<std::unique_ptr<Search>> helpers_;
 
   std::size_t most_ = 0;  // selections to collect; 0: run()
   double floor_ = 0;

@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <tbb/global_control.h>
 
 #include "framework/core/error.h"
 #include "tests/taxonomy/published.h"
@@ -206,6 +207,22 @@ TEST(Solver, IsDeterministicAndBlindToTheOrderOfRows) {
     EXPECT_EQ(first.nodes, second.nodes);
     EXPECT_EQ(first.value, second.value);
   }
+}
+
+TEST(Solver, DoesNotDependOnTheNumberOfThreads) {
+  const Problem problem = geometric_problem(3, 30, 2700, 8);
+  Solution alone;
+  {
+    const tbb::global_control one(tbb::global_control::max_allowed_parallelism, 1);
+    alone = solve(problem);
+  }
+  const tbb::global_control four(tbb::global_control::max_allowed_parallelism, 4);
+  const Solution together = solve(problem);
+  EXPECT_GT(alone.nodes, 1000);  // enough for the rounds that use all processors
+  EXPECT_TRUE(alone.proven);
+  EXPECT_EQ(alone.nodes, together.nodes);
+  EXPECT_EQ(alone.choices, together.choices);
+  EXPECT_EQ(alone.value, together.value);
 }
 
 TEST(Solver, PrefersFewerSourcesAmongEqualTransfers) {
