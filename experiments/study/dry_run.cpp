@@ -105,6 +105,7 @@ class Planner {
             {"critical_seconds", total_.critical_seconds},
             {"critical_path", total_.critical},
             {"arrays", arrays_},
+            {"adaptive", options_.search.adaptive},
             {"disk_bytes", done < jobs ? bytes + workers * estimator_.checkpoint_bytes() : 0},
             {"disk_free_bytes", free_bytes()},
             {"worker_bytes", estimator_.worker_bytes()}};
@@ -239,6 +240,7 @@ std::string dry_run_text(const nlohmann::json& plan) {
                       learnt > 0 ? fmt::format("from what {} jobs took in {}", learnt, plan.at("estimated_from").get<std::string>())
                                  : "from a model of steps, image side and width on one CPU core, which may be off by three; a run that has "
                                    "begun, or --measured DIR, tells better");
+  if (plan.at("adaptive").get<bool>()) text += "transfers are counted to their end; an adaptive search drops many of them before\n";
   text += fmt::format("disk: {} more, checkpoints included; free: {}\n", format_bytes(plan.at("disk_bytes").get<double>()),
                       plan.at("disk_free_bytes").is_null() ? "unknown" : format_bytes(plan.at("disk_free_bytes").get<double>()));
   text += fmt::format("memory: up to {} a worker\n", format_bytes(plan.at("worker_bytes").get<double>()));
