@@ -95,7 +95,7 @@ def highs(files, limit):
     """One process for all files, so that its memory and processor time are its own."""
     began = cpu_seconds()
     solved = subprocess.run([sys.executable, __file__, "--highs", str(limit), *map(str, files)], check=True, capture_output=True, text=True)
-    results = [json.loads(line) for line in solved.stdout.splitlines()]
+    results = [json.loads(line) for line in solved.stdout.splitlines() if line.startswith("{")]  # HiGHS has its banner
     results[0]["cpu"] = cpu_seconds() - began
     return results
 
@@ -117,7 +117,7 @@ def run_highs(limit, files):
             "seconds": seconds,
             "proven": solver.getModelStatus() == highspy.HighsModelStatus.kOptimal,
             "value": info.objective_function_value if found else None,
-            "bound": info.mip_dual_bound,
+            "bound": info.mip_dual_bound if math.isfinite(info.mip_dual_bound) else None,
         }), flush=True)
 
 
@@ -126,7 +126,7 @@ def have_highs():
 
 
 def gap(value, bound):
-    return None if value is None else (bound - value) / abs(value)
+    return None if value is None or bound is None else (bound - value) / abs(value)
 
 
 def sweep_cases(options, folder):
@@ -189,7 +189,7 @@ def show(case):
         text += f"; peer {case['peer']:.3f} s"
         if "peer_proven" in case:
             none = case["peer_gap"] is None
-            text += ", proven" if case["peer_proven"] else ", no solution" if none else f", gap {case['peer_gap']:.2%}"
+            text += ", proven" if case["peer_proven"] else ", no gap known" if none else f", gap {case['peer_gap']:.2%}"
         text += f"; {case['ratio']:.1f} times"
     return text
 
