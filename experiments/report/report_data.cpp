@@ -81,6 +81,7 @@ Shape summary_shape() {
        {"baselines", Shape::map(Shape::object({{"gain_against", Shape::text()}, {"shallow_gain", Shape::map(Shape::number())}}))},
        {"costs", Shape::list(Shape::object({{"stage", Shape::text().required()}, {"jobs", Shape::number()}, {"seconds", Shape::number()}}))},
        {"seconds", Shape::number()},
+       {"dropped", Shape::list(Shape::object({{"target", Shape::text().required()}, {"sources", Shape::text().required()}, {"steps", Shape::number()}, {"leader", Shape::text()}, {"win_rate", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}}))},
        {"not_tried", Shape::list(Shape::object({{"order", Shape::number().required()}, {"possible", Shape::number()}, {"tried", Shape::number()}}))},
        {"failures", Shape::list(Shape::object({{"job", Shape::text()}, {"error", Shape::text()}}))}});
 }

@@ -56,6 +56,7 @@ class StudyTest(CliTest):
         self.assertEqual(tiny_study.job_names(self.run_folder), sorted(expected))
         self.assertEqual(len(expected), JOBS)
         graphs = ["taxonomy-b%d-o%d.%s" % (b, o, end) for b in (1, 2, 3) for o in (1, 2) for end in ("dot", "graphml")]
+        graphs.append("taxonomies.json")
         self.assertEqual(sorted(os.listdir(os.path.join(self.run_folder, "graphs"))), sorted(graphs))
         self.assertEqual(json.loads(self.done.stdout), {"folder": self.run_folder} | {
             key: os.path.join(self.run_folder, name)
@@ -176,7 +177,7 @@ class StudyTest(CliTest):
 
     def test_status(self):
         status = self.json("status", self.run_folder)
-        self.assertEqual(set(status), {"finished", "coordinator_alive", "stages", "failures", "seconds_left"})
+        self.assertEqual(set(status), {"finished", "coordinator_alive", "stages", "failures", "seconds_left", "cluster"})
         self.assertTrue(status["finished"])
         self.assertFalse(status["coordinator_alive"])
         self.assertEqual(status["failures"], [])

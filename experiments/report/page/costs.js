@@ -18,15 +18,32 @@ function not_tried() {
   const counts = told.length ? told : not_tried_by_table();
   const served = targets.filter((target) => rows_to(target).length);
   const gaps = served.flatMap((target) => sources_seen.filter((source) => source !== target && !row_of([source], target)).map((source) => [source, target]));
-  if (!counts.length && !left_out.length) return;
+  if (!counts.length && !left_out.length && !(summary.dropped || []).length) return;
   const sentences = counts.map((entry) => "Order " + entry.order + ": " + entry.tried + " of " + entry.possible + " possible transfers " + (told.length ? "were trained" : "are in the table"));
   const higher = counts.some((entry) => entry.order > 1 && entry.tried < entry.possible);
   section("not-tried", "What was not tried", "Not tried", sentences.length ? sentences.join(". ") + "." : "Some parts of a whole report are missing here.",
     higher && told.length ? make("p", { class: "note" }, "Higher orders are made only of each target's best first-order sources, so a set that is good only together may have been missed.") : null,
     gaps.length && gaps.length <= 2000 ? make("details", {}, make("summary", {}, many(gaps.length, "pair") + " of one source and one target " + (gaps.length === 1 ? "has" : "have") + " no first-order transfer"),
       make("p", {}, served.filter((target) => gaps.some((gap) => gap[1] === target)).map((target) => title(target) + " from " + list_of(gaps.filter((gap) => gap[1] === target).map((gap) => title(gap[0])))).join("; ") + ".")) : null,
+    dropped_early(),
     left_out.length ? [make("h3", { class: "apart" }, "What this page leaves out"), make("ul", {}, left_out.map((text) => make("li", {}, text)))] : null,
     counts.length ? make("div", { class: "controls tight" }, csv_button("not_tried.csv", () => [["order", "possible", "tried"], ...counts.map((entry) => [entry.order, entry.possible, entry.tried])])) : null);
+}
+
+// What an adaptive search did not train to its end, and whether the images had decided by then.
+function dropped_early() {
+  const list = summary.dropped || [];
+  if (!list.length) return null;
+  const name = (sources) => String(sources || "").split("+").map(title).join(" + ");
+  const verdict = (entry) => entry.high === null || entry.high === undefined ? "not compared" : entry.high < 0.5 ? "beaten" : "undecided";
+  const undecided = list.filter((entry) => verdict(entry) === "undecided").length;
+  const share = (value) => value === null || value === undefined ? "" : (100 * value).toFixed(1) + " %";
+  const cells = (entry) => [title(entry.target), name(entry.sources), entry.steps, name(entry.leader), share(entry.win_rate), share(entry.low), share(entry.high), verdict(entry)];
+  const head = ["target", "sources", "steps", "best of its rung", "won against it", "at least", "at most", "by then"];
+  return make("details", {}, make("summary", {}, many(list.length, "transfer") + " " + (list.length === 1 ? "was" : "were") + " dropped before the end, " + undecided + " of them undecided"),
+    table_of(head.map((each) => [each]), list.map((entry) => make("tr", {}, cells(entry).map((cell) => make("td", {}, String(cell))))), {}, "dropped"),
+    make("div", { class: "controls tight" }, csv_button("dropped.csv", () => [["target", "sources", "steps", "leader", "win_rate", "low", "high"],
+      ...list.map((entry) => [entry.target, entry.sources, entry.steps, entry.leader, entry.win_rate, entry.low, entry.high])])));
 }
 
 // Sets of sources, the target itself left out, that the table could hold for each order that it does hold.
