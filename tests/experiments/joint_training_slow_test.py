@@ -12,8 +12,9 @@ import unittest
 import cli
 
 STEPS = 50
-SETTINGS = ["--steps", str(STEPS), "--set", "network.batch_size=8", "--set", "network.optimizer=sgd", "--set", "network.learning_rate=0.02",
-            "--set", "network.evaluate_every=25", "--set", "data.pictures=1"]
+# At higher rates training is chaotic: the last bit of a sum decides, after 50 steps, about the third digit of a weight.
+SETTINGS = ["--steps", str(STEPS), "--set", "network.batch_size=8", "--set", "network.optimizer=sgd", "--set", "network.momentum=0",
+            "--set", "network.learning_rate=1e-4", "--set", "network.evaluate_every=25", "--set", "data.pictures=1"]
 
 
 def free_port():
