@@ -1,5 +1,6 @@
 #include "framework/train/collectives.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -31,24 +32,26 @@ class TcpCollective final : public nn::Collective {
   std::string name() const override { return "tcp"; }
 
   void sum(at::Tensor& tensor) override {
-    publish(tensor);
-    at::Tensor total;
-    for (int rank = 0; rank < size_; ++rank) {
-      const at::Tensor part = rank == rank_ ? tensor.clone() : fetch(rank, tensor);
-      total = total.defined() ? total.add_(part) : part;
-    }
-    tensor.copy_(total);
-    ++call_;
+    in_pieces(tensor, [&](at::Tensor piece) {
+      publish(piece);
+      at::Tensor total;
+      for (int rank = 0; rank < size_; ++rank) {
+        const at::Tensor part = rank == rank_ ? piece.clone() : fetch(rank, piece);
+        total = total.defined() ? total.add_(part) : part;
+      }
+      piece.copy_(total);
+    });
   }
 
   void broadcast(at::Tensor& tensor) override {
-    // All publish, so that nobody is more than one call ahead and old keys can go.
-    publish(rank_ == 0 ? tensor : at::zeros({1}));
-    if (rank_ != 0) tensor.copy_(fetch(0, tensor));
-    for (int rank = 1; rank < size_; ++rank) {
-      if (rank != rank_) get(key(call_, rank));
-    }
-    ++call_;
+    in_pieces(tensor, [&](at::Tensor piece) {
+      // All publish, so that nobody is more than one call ahead and old keys can go.
+      publish(rank_ == 0 ? piece : at::zeros({1}));
+      if (rank_ != 0) piece.copy_(fetch(0, piece));
+      for (int rank = 1; rank < size_; ++rank) {
+        if (rank != rank_) get(key(call_, rank));
+      }
+    });
   }
 
   void wait_for_all() override {
@@ -58,6 +61,18 @@ class TcpCollective final : public nn::Collective {
 
  private:
   static std::string key(std::uint64_t call, int rank) { return std::to_string(call) + "/" + std::to_string(rank); }
+
+  /// The store refuses values above 8 MiB.
+  template <typename Call>
+  void in_pieces(at::Tensor& tensor, Call call) {
+    AFFINIS_ASSERT(tensor.is_contiguous());
+    const at::Tensor flat = tensor.view({-1});
+    const std::int64_t most = (std::int64_t{4} << 20) / static_cast<std::int64_t>(tensor.element_size());
+    for (std::int64_t begin = 0; begin < flat.numel(); begin += most) {
+      call(flat.narrow(0, begin, std::min(most, flat.numel() - begin)));
+      ++call_;
+    }
+  }
 
   void publish(const at::Tensor& tensor) {
     const at::Tensor bytes = tensor.to(at::kCPU).contiguous();

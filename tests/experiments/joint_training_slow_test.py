@@ -14,7 +14,7 @@ import cli
 STEPS = 50
 # At higher rates training is chaotic: the last bit of a sum decides, after 50 steps, about the third digit of a weight.
 SETTINGS = ["--steps", str(STEPS), "--set", "network.batch_size=8", "--set", "network.optimizer=sgd", "--set", "network.momentum=0",
-            "--set", "network.learning_rate=1e-4", "--set", "network.evaluate_every=25", "--set", "data.pictures=1"]
+            "--set", "network.learning_rate=5e-5", "--set", "network.evaluate_every=25", "--set", "data.pictures=1"]
 
 
 def free_port():
@@ -35,8 +35,9 @@ def weights(path):
 
 
 def greatest_difference(one, other):
+    """Over all tensors, in units of the greatest value of each where that is above 1 (running variances go into the hundreds)."""
     assert one.keys() == other.keys()
-    return max(abs(a - b) for name in one for a, b in zip(one[name], other[name], strict=True))
+    return max(max(abs(a - b) for a, b in zip(one[name], other[name], strict=True)) / max(1, max(map(abs, one[name]))) for name in one)
 
 
 @unittest.skipUnless(cli.WITH_TORCH, "training needs LibTorch")
@@ -120,7 +121,7 @@ class JointTraining(cli.CliTest):
 
     def test_a_rank_without_its_launchers_variables(self):
         done = subprocess.run(self.command(self.path("none"), "--collective", "tcp"), capture_output=True, text=True, timeout=60)
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.returncode, 2)
         self.assertIn("no launcher started this process", done.stderr)
 
 

@@ -1,7 +1,6 @@
 #include "framework/train/data_parallel.h"
 
 #include <array>
-#include <map>
 #include <string>
 
 #include <gmock/gmock.h>
@@ -10,7 +9,6 @@
 #include "framework/core/files.h"
 #include "framework/nn/networks.h"
 #include "framework/nn/synchronised_norms.h"
-#include "framework/train/ranks.h"
 #include "framework/train/trainer.h"
 #include "tests/framework/train/thread_collective.h"
 #include "tests/framework/train/toy.h"
@@ -101,11 +99,13 @@ std::vector<Trained> trained_by(int ranks, const TensorSet& set, bool synchronis
   return all;
 }
 
+/// Over all tensors, in units of the greatest value of each where that is above 1 (running variances go into the hundreds).
 double greatest_difference(const std::vector<nn::NamedTensor>& a, const std::vector<nn::NamedTensor>& b) {
   double greatest = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     EXPECT_EQ(a[i].name, b[i].name);
-    greatest = std::max(greatest, (a[i].tensor.to(at::kDouble) - b[i].tensor.to(at::kDouble)).abs().max().item<double>());
+    const double scale = std::max(1.0, a[i].tensor.to(at::kDouble).abs().max().item<double>());
+    greatest = std::max(greatest, (a[i].tensor.to(at::kDouble) - b[i].tensor.to(at::kDouble)).abs().max().item<double>() / scale);
   }
   return greatest;
 }
@@ -191,45 +191,6 @@ TEST(DataParallel, SynchronisedNormsOfOtherTypesMatchTheWholeBatch) {
       EXPECT_TRUE(at::allclose(whole[i], together[i], 1e-8, 1e-9)) << i;
     }
   });
-}
-
-std::optional<RankEnvironment> read(const std::map<std::string, std::string>& variables) {
-  return read_rank_environment([&](const char* name) -> const char* {
-    const auto it = variables.find(name);
-    return it == variables.end() ? nullptr : it->second.c_str();
-  });
-}
-
-TEST(Ranks, ReadsEveryLaunchersVariables) {
-  EXPECT_FALSE(read({}).has_value());
-  EXPECT_FALSE(read({{"SLURM_NTASKS", "4"}, {"SLURM_PROCID", "0"}}).has_value()) << "a batch script is no step";
-  const auto torchrun = read({{"RANK", "3"}, {"WORLD_SIZE", "8"}, {"LOCAL_RANK", "1"}, {"MASTER_ADDR", "node1"}, {"MASTER_PORT", "29500"}});
-  ASSERT_TRUE(torchrun.has_value());
-  EXPECT_EQ(torchrun->launcher, "torchrun");
-  EXPECT_EQ(std::tie(torchrun->rank, torchrun->size, torchrun->local_rank, torchrun->port), std::make_tuple(3, 8, 1, 29500));
-  EXPECT_EQ(torchrun->address, "node1");
-  const auto slurm = read({{"SLURM_PROCID", "1"}, {"SLURM_STEP_NUM_TASKS", "2"}, {"SLURM_LOCALID", "1"}, {"SLURM_LAUNCH_NODE_IPADDR", "10.0.0.7"}, {"SLURM_JOB_ID", "20017"}});
-  ASSERT_TRUE(slurm.has_value());
-  EXPECT_EQ(std::tie(slurm->rank, slurm->size, slurm->local_rank, slurm->port), std::make_tuple(1, 2, 1, 20017));
-  EXPECT_EQ(slurm->address, "10.0.0.7");
-  const auto mpi = read({{"OMPI_COMM_WORLD_RANK", "0"}, {"OMPI_COMM_WORLD_SIZE", "2"}, {"OMPI_COMM_WORLD_LOCAL_RANK", "0"}});
-  ASSERT_TRUE(mpi.has_value());
-  EXPECT_EQ(mpi->launcher, "mpi");
-}
-
-TEST(Ranks, NamesTheVariableThatMakesNoSense) {
-  const auto refused = [](const std::map<std::string, std::string>& variables) -> std::string {
-    try {
-      read(variables);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "accepted";
-  };
-  EXPECT_THAT(refused({{"RANK", "2"}, {"WORLD_SIZE", "2"}}), HasSubstr("RANK is '2'"));
-  EXPECT_THAT(refused({{"RANK", "x"}, {"WORLD_SIZE", "2"}}), HasSubstr("RANK is 'x'"));
-  EXPECT_THAT(refused({{"RANK", "0"}, {"WORLD_SIZE", "-1"}}), HasSubstr("WORLD_SIZE is '-1'"));
-  EXPECT_THAT(refused({{"RANK", "0"}, {"WORLD_SIZE", "2"}, {"MASTER_PORT", "70000"}}), HasSubstr("MASTER_PORT is '70000'"));
 }
 
 }  // namespace
