@@ -115,13 +115,15 @@ TrainingState state_from_json(const nlohmann::json& json) {
   return state;
 }
 
-/// Over names and bytes of all tensors and over the metadata that counts.
+/// Over names and bytes of all tensors, in the order of their names (files keep their own), and over the metadata that counts.
 std::string checksum(const nn::TensorFile& file) {
-  std::string digest = file.metadata.at("identity") + file.metadata.at("state");
+  std::map<std::string, std::string> hashes;
   for (const nn::NamedTensor& each : file.tensors) {
     const at::Tensor flat = each.tensor.detach().cpu().contiguous();
-    digest += each.name + hash128_hex({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
+    hashes[each.name] = hash128_hex({static_cast<const std::byte*>(flat.const_data_ptr()), flat.nbytes()});
   }
+  std::string digest = file.metadata.at("identity") + file.metadata.at("state");
+  for (const auto& [name, hash] : hashes) digest += name + hash;
   return hash128_hex(digest);
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace {
 /// A rank may be busy for long with a validation that the others wait for.
 constexpr std::chrono::hours kPatience{1};
 constexpr std::chrono::minutes kPatienceToMeet{5};
+constexpr std::chrono::seconds kPatienceToLeave{20};
 
 class TcpCollective final : public nn::Collective {
  public:
@@ -26,6 +28,24 @@ class TcpCollective final : public nn::Collective {
       : rank_(environment.rank), size_(environment.size), store_(std::move(store)) {
     store_->setTimeout(kPatience);
   }
+
+  /// Rank 0 serves the store: it leaves last, unless an error ends it.
+  ~TcpCollective() override {
+    if (std::uncaught_exceptions() > exceptions_) return;
+    try {
+      if (rank_ > 0) {
+        store_->set("left/" + std::to_string(rank_), {1});
+        return;
+      }
+      store_->setTimeout(kPatienceToLeave);
+      for (int rank = 1; rank < size_; ++rank) store_->get("left/" + std::to_string(rank));
+    } catch (const std::exception&) {
+      // Nobody waits for a rank that is gone.
+      return;
+    }
+  }
+  TcpCollective(const TcpCollective&) = delete;
+  TcpCollective& operator=(const TcpCollective&) = delete;
 
   int rank() const override { return rank_; }
   int size() const override { return size_; }
@@ -112,6 +132,7 @@ class TcpCollective final : public nn::Collective {
   int size_;
   c10::intrusive_ptr<c10d::TCPStore> store_;
   std::uint64_t call_ = 0;
+  int exceptions_ = std::uncaught_exceptions();
 };
 
 }  // namespace

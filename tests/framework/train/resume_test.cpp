@@ -333,5 +333,43 @@ TEST_F(Resume, RefusesACheckpointOfAnotherFormatVersion) {
   EXPECT_TRUE(std::filesystem::exists(checkpoint(folder)));
 }
 
+/// BatchNorm counts its batches in int64, which the file keeps before all float tensors.
+TEST(ResumeRealNetwork, GoesOnFromWhereItStoppedNotFromTheBeginning) {
+  const auto made = [] {
+    std::vector<Head> heads;
+    heads.push_back({std::make_shared<Regression>("mean", 3), nn::make_vector_head({.input_features = 32, .outputs = 3, .hidden = 16})});
+    auto network = std::make_unique<Network>(nn::make_encoder({.width = 4}), std::move(heads));
+    network->initialise(1);
+    return network;
+  };
+  TensorSet set;
+  set.input = at::arange(8 * 3 * 32 * 32, at::kFloat).mul(0.37).sin().view({8, 3, 32, 32});
+  set.target = at::arange(8 * 3, at::kFloat).mul(0.1).sin().view({8, 3});
+  const TrainerOptions options{.steps = 6, .batch_size = 4, .checkpoint_seconds = 0};
+  const auto trained = [&](const std::filesystem::path& folder, std::int64_t stop_after, std::vector<std::int64_t>& steps, std::vector<std::string>& warnings) {
+    const auto network = made();
+    Logger logger;
+    logger.add_sink(std::make_unique<Warnings>(warnings));
+    const auto source = make_tensor_source(set, 4, true, 1);
+    train(*network, *source, nullptr, options, {folder, false, stop_after}, logger,
+          [&](std::int64_t step, std::int64_t, double) { steps.push_back(step); });
+    return network->state();
+  };
+  const TemporaryFolder whole;
+  const TemporaryFolder parts;
+  std::vector<std::int64_t> steps;
+  std::vector<std::string> warnings;
+  const auto expected = trained(whole.path(), 0, steps, warnings);
+  steps.clear();
+  trained(parts.path(), 2, steps, warnings);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{1, 2}));
+  steps.clear();
+  const auto resumed = trained(parts.path(), 0, steps, warnings);
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{3, 4, 5, 6}));
+  EXPECT_TRUE(warnings.empty()) << warnings.front();
+  ASSERT_EQ(expected.size(), resumed.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_TRUE(at::equal(expected[i].tensor, resumed[i].tensor)) << expected[i].name;
+}
+
 }  // namespace
 }  // namespace affinis::train
