@@ -43,5 +43,18 @@ class OptionsTest(CliTest):
         self.refuse(1, "run", file, "--out", self.path("file/run"), names=["file/run", "is a file and in the way"])
 
 
+    def test_every_experiment_file_can_be_planned(self):
+        folder = os.path.join(SOURCE, "experiments")
+        files = sorted(name for name in os.listdir(folder) if name.endswith(".toml"))
+        self.assertIn("taxonomy26-desk.toml", files)
+        for name in files:
+            if name == "novel-task.toml":
+                continue  # its task is a plug-in; plugin_study_slow_test.py runs it
+            with self.subTest(name):
+                plan = self.json("run", os.path.join(folder, name), "--out", self.path(name), "--dry-run")
+                self.assertTrue(plan)
+                self.assertFalse(os.path.exists(self.path(name)), "a dry run writes nothing")
+
+
 if __name__ == "__main__":
     unittest.main()
