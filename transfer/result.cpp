@@ -6,13 +6,12 @@
 
 #include "framework/core/files.h"
 #include "framework/core/json.h"
+#include "framework/core/json_number.h"
 #include "transfer/job_kinds.h"
 #include "transfer/loss_file.h"
 
 namespace affinis::transfer {
 namespace {
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 nlohmann::json metrics_json(const task::TaskInfo& info, const std::vector<double>& values) {
   nlohmann::json metrics = nlohmann::json::array();

@@ -14,6 +14,7 @@
 #include "experiments/commands/commands.h"
 #include "experiments/commands/table_text.h"
 #include "framework/core/error.h"
+#include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "taxonomy/grouping.h"
 
@@ -22,8 +23,6 @@ namespace {
 
 using taxonomy::Grouping;
 using taxonomy::NetworkTable;
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 struct Flags {
   std::string networks;

@@ -1,14 +1,11 @@
 #include "experiments/commands/intervals_json.h"
+#include "framework/core/json_number.h"
 
 #include <cmath>
 #include <vector>
 
 namespace affinis::experiments {
 namespace {
-
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
 
 using End = double taxonomy::Interval::*;
 

@@ -15,6 +15,7 @@
 #include "experiments/commands/table_text.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
+#include "framework/core/json_number.h"
 #include "taxonomy/affinity.h"
 #include "taxonomy/bootstrap.h"
 #include "taxonomy/transfer_table.h"
@@ -25,10 +26,6 @@ namespace {
 
 using taxonomy::TargetAffinity;
 using taxonomy::TargetBootstrap;
-
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
 
 struct Flags : LossFlags {
   std::vector<std::string> win_rates;

@@ -14,6 +14,7 @@
 #include "experiments/commands/table_text.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
+#include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "taxonomy/comparison.h"
 #include "taxonomy/task_names.h"
@@ -22,8 +23,6 @@ namespace affinis::experiments {
 namespace {
 
 using taxonomy::Comparison;
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 nlohmann::json worth_json(const taxonomy::Worth& worth) {
   return {{"optimum", number(worth.optimum)},

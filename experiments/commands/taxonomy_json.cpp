@@ -1,11 +1,10 @@
 #include "experiments/commands/taxonomy_json.h"
+#include "framework/core/json_number.h"
 
 #include <cmath>
 
 namespace affinis::experiments {
 namespace {
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 nlohmann::json edge_json(const taxonomy::Problem& problem, const taxonomy::Edge& edge) {
   return {{"sources", choice_sources(problem, edge)},

@@ -15,6 +15,7 @@
 #include "experiments/commands/taxonomy_json.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
+#include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "taxonomy/robustness.h"
 
@@ -24,10 +25,6 @@ namespace {
 using taxonomy::Robustness;
 
 constexpr std::size_t kChoicesShown = 3;
-
-nlohmann::json number(double value) {
-  return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
-}
 
 struct Flags : LossFlags {
   std::string objective = "affinity";

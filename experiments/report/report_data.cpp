@@ -18,6 +18,7 @@
 #include "framework/core/files.h"
 #include "framework/core/hash.h"
 #include "framework/core/json.h"
+#include "framework/core/json_number.h"
 #include "taxonomy/problem.h"
 #include "taxonomy/solver.h"
 #include "taxonomy/transfer_table.h"
@@ -135,8 +136,6 @@ nlohmann::json read_cells(const fs::path& path) {
   }
   return std::move(taxonomy.at("cells"));
 }
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 /// A further column's cell as a number; NaN for anything else.
 double further_number(const std::string& cell) {

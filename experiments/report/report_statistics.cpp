@@ -10,6 +10,7 @@
 #include <fmt/core.h>
 
 #include "framework/core/error.h"
+#include "framework/core/json_number.h"
 #include "taxonomy/significance.h"
 #include "taxonomy/solver.h"
 #include "taxonomy/task_names.h"
@@ -24,8 +25,6 @@ constexpr std::int64_t kMostDraws = 1000;
 constexpr std::int64_t kFewestDraws = 200;
 constexpr std::size_t kFewestCommonTasks = 5;
 constexpr std::size_t kFewestNamedTasks = 3;
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 nlohmann::json place_json(const taxonomy::Significance& place) {
   return {{"mean", number(place.random_mean)}, {"low", number(place.random_low)}, {"high", number(place.random_high)}, {"p", number(place.p_value)}};

@@ -10,14 +10,13 @@
 #include "experiments/commands/intervals_json.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
+#include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "framework/data/data_set.h"
 #include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
 namespace {
-
-nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 /// result.json of a job with what done.json says of its time.
 nlohmann::json network_json(const std::filesystem::path& folder) {
