@@ -21,11 +21,13 @@ def program():
 
 
 class Browser:
-    """One page. `messages` collects what it wrote to the console, `requests` every address it asked for."""
+    """One page. `messages` collects what it wrote to the console, `requests` every address it asked for, `downloads` the name and state of
+    each file."""
 
     def __init__(self):
         self.messages = []
         self.requests = []
+        self.downloads = {}
         self._next = 0
         self._buffer = b""
         self._profile = tempfile.mkdtemp(prefix="affinis-chromium-")
@@ -95,6 +97,10 @@ class Browser:
             self.messages.append(event["entry"]["text"])
         elif method == "Network.requestWillBeSent":
             self.requests.append(event["request"]["url"])
+        elif method == "Browser.downloadWillBegin":
+            self.downloads[event["guid"]] = (event["suggestedFilename"], "begun")
+        elif method == "Browser.downloadProgress" and event["guid"] in self.downloads:
+            self.downloads[event["guid"]] = (self.downloads[event["guid"]][0], event["state"])
         elif method == "Page.javascriptDialogOpening":
             self.messages.append("dialog: " + event["message"])
 
@@ -141,16 +147,24 @@ class Browser:
 
     def download(self, selector, folder):
         """Clicks what `selector` finds and returns the file that comes of it."""
-        before = set(os.listdir(folder))
         self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
-        self.evaluate("document.querySelector(%s).click()" % json.dumps(selector))
-        end = time.monotonic() + SECONDS
+        self.downloads.clear()
+        click = "document.querySelector(%s).click()" % json.dumps(selector)
+        self.evaluate(click)
+        clicked = time.monotonic()
+        end = clicked + SECONDS
         while True:
-            fresh = set(os.listdir(folder)) - before
-            if len(fresh) == 1 and not any(name.endswith(".crdownload") for name in fresh):
-                return Path(folder) / fresh.pop()
+            # Chromium drops what comes after the tenth download of a second, without a word.
+            if not self.downloads and time.monotonic() > clicked + 3:
+                self.evaluate(click)
+                clicked = time.monotonic()
+            for name, state in self.downloads.values():
+                if state == "completed":
+                    return Path(folder) / name
+                if state == "canceled":
+                    raise RuntimeError("the download of " + selector + " was broken off")
             if time.monotonic() > end:
-                raise RuntimeError("no download came of " + selector)
+                raise RuntimeError("no download came of %s: %s" % (selector, self.downloads))
             self.evaluate("0")
             time.sleep(0.05)
 

@@ -58,7 +58,8 @@ function table_of(heads, body, attributes, label) {
 function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   make("a", { href: url, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(url), 1000);
+  // A busy browser may begin to read long after the click.
+  setTimeout(() => URL.revokeObjectURL(url), 60000);
 }
 const quote = (value) => (/[",\n\r]/.test(value) ? '"' + value.replace(/"/g, '""') + '"' : value);
 const csv = (table) => table.map((line) => line.map((value) => quote(known(value) ? String(value) : "")).join(",")).join("\n") + "\n";
