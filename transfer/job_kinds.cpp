@@ -12,18 +12,6 @@
 namespace affinis::transfer {
 namespace {
 
-nlohmann::json trainer_to_json(train::TrainerOptions options) {
-  nlohmann::json json = affinis::to_json(option_section("trainer", "", options), true);
-  train::forget_later_defaults(json);
-  return json;
-}
-
-train::TrainerOptions trainer_from_json(const nlohmann::json& json) {
-  train::TrainerOptions options;
-  from_json(option_section("trainer", "", options), json);
-  return options;
-}
-
 const char* trunk_name(TrunkKind trunk) {
   switch (trunk) {
     case TrunkKind::kEncoder: return "encoder";
@@ -63,7 +51,7 @@ nlohmann::json to_json(const TrainSpec& spec) {
           {"trunk", trunk_name(spec.trunk)},
           {"split", spec.split},
           {"role", spec.role},
-          {"trainer", trainer_to_json(spec.trainer)},
+          {"trainer", train::to_json(spec.trainer)},
           {"validation_images", spec.validation_images},
           {"keep_weights", spec.keep_weights}};
   // Absent by default: identities of before stay.
@@ -78,7 +66,7 @@ TrainSpec train_spec_from_json(const nlohmann::json& json) {
   spec.trunk = trunk_by_name(json.at("trunk").get<std::string>());
   spec.split = json.at("split").get<std::string>();
   spec.role = json.at("role").get<std::string>();
-  spec.trainer = trainer_from_json(json.at("trainer"));
+  spec.trainer = train::trainer_options_from_json(json.at("trainer"));
   spec.validation_images = json.at("validation_images").get<std::int64_t>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
   spec.local_norms = json.value("local_norms", false);
@@ -95,7 +83,7 @@ nlohmann::json to_json(const TransferSpec& spec) {
   nlohmann::json json = {{"study", to_json(spec.study)},
           {"sources", spec.sources},
           {"target", spec.target},
-          {"trainer", trainer_to_json(spec.trainer)},
+          {"trainer", train::to_json(spec.trainer)},
           {"clip_sigma", spec.clip_sigma},
           {"keep_weights", spec.keep_weights}};
   if (spec.until > 0) {
@@ -110,7 +98,7 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
   spec.study = study_spec_from_json(json.at("study"));
   spec.sources = json.at("sources").get<std::vector<std::string>>();
   spec.target = json.at("target").get<std::string>();
-  spec.trainer = trainer_from_json(json.at("trainer"));
+  spec.trainer = train::trainer_options_from_json(json.at("trainer"));
   spec.clip_sigma = json.at("clip_sigma").get<double>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
   spec.until = json.value("until", std::int64_t{0});

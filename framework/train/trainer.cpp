@@ -119,10 +119,8 @@ class Training {
 
  private:
   nlohmann::json identity() const {
-    TrainerOptions copy = options_;
-    nlohmann::json settings = affinis::to_json(option_section("training", "", copy), true);
+    nlohmann::json settings = to_json(options_);
     forget_unused_adversary(settings);
-    forget_later_defaults(settings);
     return {{"settings", settings}, {"tasks", tasks_}, {"batches_per_epoch", per_epoch_}};
   }
 

@@ -10,6 +10,8 @@
 
 #include "framework/core/log.h"
 #include "framework/core/options.h"
+#include "framework/train/adaptation.h"
+#include "framework/train/balance_options.h"
 #include "framework/train/batch_source.h"
 #include "framework/train/data_parallel.h"
 #include "framework/train/network.h"
@@ -39,12 +41,17 @@ struct TrainerOptions {
   double adversarial_after = 0.25;   ///< share of the training on reconstruction alone before the adversary begins
   double adversarial_noise = 0.1;    ///< deviation of the noise on what a discriminator sees, at step 0
   double discriminator_rate = 1e-5;  ///< step size of the discriminators (plain SGD, ten times weight_decay)
+  AdaptationOptions adaptation;      ///< an options section of its own
+  BalanceOptions balance;            ///< likewise
 
   static const std::vector<OptionField>& fields();
 };
 
-/// Takes settings away that came after the first release and are at their default, so that what is identified by its settings stays itself.
-void forget_later_defaults(nlohmann::json& settings);
+/// Every setting that affects results. Those that came after the first release are left out at their default, so that what is identified
+/// by its settings stays itself.
+nlohmann::json to_json(const TrainerOptions& options);
+/// Throws Error(kData) as the options' from_json.
+TrainerOptions trainer_options_from_json(const nlohmann::json& json);
 
 /// Throws Error(kUsage) with one sentence when a value is out of bounds or two do not go together.
 void validate(const TrainerOptions& options);

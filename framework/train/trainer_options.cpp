@@ -48,14 +48,34 @@ const std::vector<OptionField>& TrainerOptions::fields() {
   return table;
 }
 
-void forget_later_defaults(nlohmann::json& settings) {
-  const auto precision = settings.find("precision");
-  if (precision != settings.end() && *precision == TrainerOptions().precision) settings.erase(precision);
+nlohmann::json to_json(const TrainerOptions& options) {
+  TrainerOptions copy = options;
+  nlohmann::json json = affinis::to_json(option_section("training", "", copy), true);
+  if (options.precision == TrainerOptions().precision) json.erase("precision");
+  if (options.adaptation != AdaptationOptions()) json["adaptation"] = affinis::to_json(option_section("adaptation", "", copy.adaptation), true);
+  if (options.balance != BalanceOptions()) json["balance"] = affinis::to_json(option_section("balance", "", copy.balance), true);
+  return json;
+}
+
+TrainerOptions trainer_options_from_json(const nlohmann::json& json) {
+  TrainerOptions options;
+  nlohmann::json own = json;
+  if (const auto nested = json.find("adaptation"); nested != json.end()) {
+    from_json(option_section("adaptation", "", options.adaptation), *nested);
+    own.erase("adaptation");
+  }
+  if (const auto nested = json.find("balance"); nested != json.end()) {
+    from_json(option_section("balance", "", options.balance), *nested);
+    own.erase("balance");
+  }
+  from_json(option_section("training", "", options), own);
+  return options;
 }
 
 void validate(const TrainerOptions& options) {
   TrainerOptions copy = options;
   validate_options(option_section("training", "", copy));
+  validate(options.adaptation);
   AFFINIS_CHECK(options.schedule != "step" || !options.decay_at.empty(), ErrorCode::kUsage,
                 "schedule is 'step' but decay_at is empty; name the shares of the training at which the learning rate falls, as in [0.5]");
   AFFINIS_CHECK(options.schedule == "step" || options.decay_at.empty(), ErrorCode::kUsage,
