@@ -41,8 +41,8 @@ struct TrainerOptions {
   double adversarial_after = 0.25;   ///< share of the training on reconstruction alone before the adversary begins
   double adversarial_noise = 0.1;    ///< deviation of the noise on what a discriminator sees, at step 0
   double discriminator_rate = 1e-5;  ///< step size of the discriminators (plain SGD, ten times weight_decay)
-  AdaptationOptions adaptation;      ///< an options section of its own
-  BalanceOptions balance;            ///< likewise
+  AdaptationOptions adaptation = {};  ///< an options section of its own
+  BalanceOptions balance = {};        ///< likewise
 
   static const std::vector<OptionField>& fields();
 };
