@@ -36,6 +36,20 @@ Representations encode(nn::Module& encoder, const c10::Device& device, const tas
   return {source.info().name, positions, parts.empty() ? at::Tensor() : at::cat(parts).contiguous()};
 }
 
+at::Tensor of_examples(const Representations& representations, const train::TensorSet& set) {
+  const at::Tensor& values = representations.values;
+  if (set.sample_indices.empty()) return values;
+  std::vector<std::int64_t> rows;
+  for (const std::int64_t position : set.sample_indices) {
+    const auto it = std::lower_bound(representations.indices.begin(), representations.indices.end(), position);
+    AFFINIS_ASSERT(it != representations.indices.end() && *it == position);
+    rows.push_back(it - representations.indices.begin());
+  }
+  const auto examples = static_cast<std::int64_t>(set.indices.size());
+  return at::index_select(values, 0, at::tensor(rows, at::kLong))
+      .view({examples, static_cast<std::int64_t>(rows.size()) / examples, values.size(1), values.size(2), values.size(3)});
+}
+
 void write_representations(const std::filesystem::path& path, const Representations& representations,
                            RepresentationPrecision precision) {
   const at::Tensor values = representations.values.to(stored_type(precision)).contiguous();

@@ -10,6 +10,7 @@
 #include "framework/data/store.h"
 #include "framework/nn/module.h"
 #include "framework/task/task.h"
+#include "framework/train/batch_source.h"
 
 namespace affinis::transfer {
 
@@ -28,6 +29,10 @@ enum class RepresentationPrecision { kHalf, kSingle };
 /// returned equals what is read back.
 Representations encode(nn::Module& encoder, const c10::Device& device, const task::Task& source, const data::Store& store,
                        const std::vector<std::int64_t>& positions, RepresentationPrecision precision);
+
+/// The representations of a set's examples: [N, C, s, s], or [N, k, C, s, s] for a task that looks at k samples at once. The set's own
+/// images must be those of `representations`.
+at::Tensor of_examples(const Representations& representations, const train::TensorSet& set);
 
 void write_representations(const std::filesystem::path& path, const Representations& representations,
                            RepresentationPrecision precision);

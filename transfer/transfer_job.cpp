@@ -140,7 +140,7 @@ class TransferKind : public run::JobKind {
       const Representations representations = cached_representations(context, path);
       AFFINIS_CHECK(representations.indices == result.set.indices, ErrorCode::kData,
                     "{} holds other images than the labels of {}; remove its job folder and run again", path.string(), spec.target);
-      const at::Tensor values = of_all_samples(representations, result.set);
+      const at::Tensor values = of_examples(representations, result.set);
       if (result.set.input.defined()) {
         result.extra_inputs.push_back(values);
       } else {
@@ -148,21 +148,6 @@ class TransferKind : public run::JobKind {
       }
     }
     return result;
-  }
-
-  /// [N, C, s, s], or [N, k, C, s, s] for a target that looks at k samples at once.
-  static at::Tensor of_all_samples(const Representations& representations, const train::TensorSet& set) {
-    if (set.sample_indices.empty()) return representations.values;
-    std::vector<std::int64_t> rows;
-    for (const std::int64_t position : set.sample_indices) {
-      const auto it = std::lower_bound(representations.indices.begin(), representations.indices.end(), position);
-      AFFINIS_ASSERT(it != representations.indices.end() && *it == position);
-      rows.push_back(it - representations.indices.begin());
-    }
-    const auto examples = static_cast<std::int64_t>(set.indices.size());
-    const at::Tensor& values = representations.values;
-    return at::index_select(values, 0, at::tensor(rows, at::kLong))
-        .view({examples, static_cast<std::int64_t>(rows.size()) / examples, values.size(1), values.size(2), values.size(3)});
   }
 
   static std::filesystem::path encoding_folder(const run::JobContext& context, const std::string& source) {

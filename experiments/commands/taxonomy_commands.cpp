@@ -293,7 +293,7 @@ void add_taxonomy_commands(CLI::App& app, CommandContext& context) {
   add_sweep(*parent);
   add_significance(*parent);
   add_taxonomy_tree(*parent);
-  add_taxonomy_compare(*parent);
+  add_taxonomy_compare(*parent, context);
 }
 
 }  // namespace affinis::experiments

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,11 +12,13 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/commands/budget_option.h"
+#include "experiments/commands/run_losses.h"
 #include "experiments/commands/table_text.h"
 #include "experiments/commands/taxonomy_subcommands.h"
 #include "framework/core/error.h"
 #include "framework/core/json_number.h"
 #include "framework/core/text.h"
+#include "taxonomy/agreement.h"
 #include "taxonomy/comparison.h"
 #include "taxonomy/task_names.h"
 
@@ -133,9 +136,65 @@ std::string comparison_text(const Comparison& comparison, const std::string& a, 
   return text + (only.empty() ? "" : "\n" + only);
 }
 
+/// What redrawing the test set of A's run does to the agreement.
+struct RunAgreement {
+  taxonomy::AgreementIntervals found;
+  taxonomy::TestUnits units;
+};
+
+RunAgreement redraw(const std::string& run, const taxonomy::TransferTable& reference, const taxonomy::TaskNames& names,
+                    const taxonomy::ComparisonOptions& options, const taxonomy::BootstrapOptions& bootstrap, Logger& logger) {
+  AFFINIS_CHECK(options.objective == taxonomy::Objective::kAffinity, ErrorCode::kUsage,
+                "--run gives intervals of rankings by affinity alone; leave out --objective or --run");
+  const RunLosses losses = read_run_losses(run, logger);
+  RunAgreement result;
+  result.units = taxonomy::test_units(losses.tables);
+  taxonomy::AffinityOptions affinity;
+  affinity.gain_against = losses.gain_against;
+  Progress progress(logger, "rankings", static_cast<double>(losses.tables.size()));
+  result.found = taxonomy::agreement_intervals(
+      losses.tables, result.units, taxonomy::first_order(reference, options.objective), [&](const std::string& name) { return names.of(name); }, affinity,
+      bootstrap, [&] { progress.advance(); });
+  return result;
+}
+
+nlohmann::json interval_json(const taxonomy::Interval& interval) {
+  return {{"value", number(interval.value)}, {"low", number(interval.low)}, {"high", number(interval.high)}};
+}
+
+nlohmann::json agreement_json(const RunAgreement& agreement, const taxonomy::BootstrapOptions& bootstrap) {
+  nlohmann::json targets = nlohmann::json::array();
+  for (const taxonomy::AgreementInterval& target : agreement.found.targets) {
+    targets.push_back({{"target", target.target},
+                       {"sources", target.sources},
+                       {"spearman", interval_json(target.spearman)},
+                       {"repeatability", interval_json(target.repeatability)}});
+  }
+  return {{"unit", taxonomy::test_unit_name(agreement.units.unit)},
+          {"units", agreement.units.count},
+          {"draws", bootstrap.draws},
+          {"seed", bootstrap.seed},
+          {"level", bootstrap.level},
+          {"targets", targets},
+          {"mean_spearman", interval_json(agreement.found.mean)}};
+}
+
+std::string agreement_text(const RunAgreement& agreement, const taxonomy::BootstrapOptions& bootstrap) {
+  const auto range = [](const taxonomy::Interval& interval) { return fmt::format("{} to {}", fixed(interval.low, 2), fixed(interval.high, 2)); };
+  std::vector<std::vector<std::string>> rows = {{"target", "sources", "Spearman", "interval", "A with itself redrawn"}};
+  for (const taxonomy::AgreementInterval& target : agreement.found.targets) {
+    rows.push_back({target.target, std::to_string(target.sources), fixed(target.spearman.value, 3), range(target.spearman),
+                    fixed(target.repeatability.value, 3)});
+  }
+  rows.push_back({"mean", "", fixed(agreement.found.mean.value, 3), range(agreement.found.mean), ""});
+  return fmt::format("\n{:g} % intervals of A's rankings over {} draws of {} {}\n", 100 * bootstrap.level, bootstrap.draws, agreement.units.count,
+                     taxonomy::test_unit_name(agreement.units.unit)) +
+         padded(rows);
+}
+
 }  // namespace
 
-void add_taxonomy_compare(CLI::App& parent) {
+void add_taxonomy_compare(CLI::App& parent, CommandContext& context) {
   CLI::App* command = parent.add_subcommand("compare", "What two transfer tables agree on: rankings, chosen sources, clusters");
   struct Flags {
     std::string a;
@@ -147,6 +206,8 @@ void add_taxonomy_compare(CLI::App& parent) {
     std::string linkage = "average";
     std::string normalise = "per-target-max";
     std::string names;
+    std::string run;
+    taxonomy::BootstrapOptions bootstrap;
     double time_limit = std::numeric_limits<double>::infinity();
     bool json = false;
   };
@@ -161,9 +222,12 @@ void add_taxonomy_compare(CLI::App& parent) {
   command->add_option("--normalise", flags->normalise, "before clustering: none, per-target-max, per-target-sum or exponential")
       ->capture_default_str();
   command->add_option("--names", flags->names, "csv alias,name: names beside Taskonomy's that mean the same task");
+  command->add_option("--run", flags->run, "the folder of the run that wrote A: adds intervals of the rank correlations, from its per-image losses");
+  command->add_option("--draws", flags->bootstrap.draws, "with --run: how often the test set is drawn anew")->capture_default_str();
+  command->add_option("--seed", flags->bootstrap.seed, "with --run: what the draws depend on")->capture_default_str();
   command->add_option("--time-limit", flags->time_limit, "seconds for one taxonomy; then the best so far")->check(CLI::NonNegativeNumber);
   command->add_flag("--json", flags->json, "print JSON");
-  command->callback([flags] {
+  command->callback([flags, &context] {
     taxonomy::ComparisonOptions options;
     options.objective = taxonomy::parse_objective(flags->objective);
     options.budgets = parse_budgets(flags->budgets);
@@ -174,15 +238,19 @@ void add_taxonomy_compare(CLI::App& parent) {
     taxonomy::TaskNames names = taxonomy::TaskNames::dictionary();
     if (!flags->names.empty()) names.add_file(flags->names);
     const auto read = [&](const std::string& path) { return taxonomy::renamed(taxonomy::read_transfer_table(path), names); };
-    const Comparison comparison = taxonomy::compare_tables(read(flags->a), read(flags->b), options);
+    const taxonomy::TransferTable reference = read(flags->b);
+    const Comparison comparison = taxonomy::compare_tables(read(flags->a), reference, options);
+    std::optional<RunAgreement> agreement;
+    if (!flags->run.empty()) agreement = redraw(flags->run, reference, names, options, flags->bootstrap, context.logger);
     if (flags->json) {
       nlohmann::json json = comparison_json(comparison);
       json["a"] = flags->a;
       json["b"] = flags->b;
       json["objective"] = flags->objective;
+      json["intervals"] = agreement ? agreement_json(*agreement, flags->bootstrap) : nlohmann::json(nullptr);
       print_json(json);
     } else {
-      write_result(comparison_text(comparison, flags->a, flags->b));
+      write_result(comparison_text(comparison, flags->a, flags->b) + (agreement ? agreement_text(*agreement, flags->bootstrap) : ""));
     }
   });
 }

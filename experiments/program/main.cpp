@@ -7,6 +7,9 @@
 #include <CLI/CLI.hpp>
 
 #include "experiments/commands/commands.h"
+#ifdef AFFINIS_WITH_TORCH
+#include "experiments/study/forecast_command.h"
+#endif
 #include "framework/core/error.h"
 #include "framework/core/log.h"
 #include "framework/core/text.h"
@@ -67,6 +70,9 @@ int main(int argc, char** argv) {
   affinis::experiments::add_report_command(app, context);
   affinis::experiments::add_data_commands(app, context);
   affinis::experiments::add_taxonomy_commands(app, context);
+#ifdef AFFINIS_WITH_TORCH
+  affinis::experiments::add_forecast_command(*app.get_subcommand("taxonomy"), context);
+#endif
   affinis::experiments::add_group_commands(app);
 
   try {

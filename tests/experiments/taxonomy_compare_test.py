@@ -17,7 +17,8 @@ class TaxonomyCompare(CliTest):
     def test_aliases_and_given_names(self):
         found = self.compare()
         self.assertEqual(set(found), {"a", "b", "objective", "common", "targets", "mean", "matrix_pearson", "budgets", "trees",
-                                      "only_a", "only_b"})
+                                      "only_a", "only_b", "intervals"})
+        self.assertIsNone(found["intervals"])
         self.assertEqual(found["common"]["targets"], ["rgb2sfnorm"])
         self.assertEqual(found["only_a"]["tasks"], ["c"])
         self.assertEqual(found["targets"][0]["sources"], 2)
