@@ -13,6 +13,7 @@
 #include "experiments/report/assets.h"
 #include "experiments/report/picture.h"
 #include "experiments/report/report_statistics.h"
+#include "experiments/report/forecast_quality.h"
 #include "experiments/report/shape.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
@@ -278,6 +279,9 @@ nlohmann::json report_data(const fs::path& folder, Logger& logger) {
     embed_pictures(data, folder, logger);
   }
   if (fs::exists(transfers)) add_table(data, transfers, taxonomy, logger);
+  if (fs::exists(transfers) && fs::exists(folder / kForecastFile)) {
+    data["forecast"] = forecast_quality(taxonomy::read_transfer_table(transfers), taxonomy::read_transfer_table(folder / kForecastFile));
+  }
   if (!fs::exists(transfers) && fs::exists(taxonomy)) data["cells"] = read_cells(taxonomy);
   if (fs::exists(settings)) data["settings"] = read_file(settings);
   return data;

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <limits>
 #include <memory>
@@ -16,80 +15,26 @@
 #include <nlohmann/json.hpp>
 
 #include "experiments/commands/table_text.h"
+#include "experiments/report/forecast_quality.h"
 #include "experiments/study/forecast.h"
 #include "experiments/study/study.h"
 #include "framework/core/error.h"
-#include "framework/core/files.h"
-#include "framework/core/json_number.h"
 #include "taxonomy/affinity.h"
-#include "taxonomy/comparison.h"
 
 namespace affinis::experiments {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+double value_of(const nlohmann::json& json) { return json.is_number() ? json.get<double>() : std::numeric_limits<double>::quiet_NaN(); }
 
-/// The same numbers that taxonomy::Comparison has, and what following the forecast costs.
-struct TargetForecastQuality {
-  taxonomy::TargetAgreement agreement;  ///< a: measured, b: forecast
-  double best_gain = kNan;              ///< measured, of the measured best source
-  double followed_gain = kNan;          ///< measured, of the source that the forecast puts first
-};
-
-double gain_of(const taxonomy::TransferTable& table, const std::string& source, const std::string& target) {
-  for (const taxonomy::TransferRow& row : table.rows) {
-    if (row.order == 1 && row.target == target && row.sources.front() == source) return row.gain;
-  }
-  return kNan;
-}
-
-std::vector<TargetForecastQuality> judge(const taxonomy::TransferTable& measured, const taxonomy::Comparison& comparison) {
-  std::vector<TargetForecastQuality> result;
-  for (const taxonomy::TargetAgreement& agreement : comparison.agreement) {
-    result.push_back({agreement, gain_of(measured, agreement.best_a, agreement.target), gain_of(measured, agreement.best_b, agreement.target)});
-  }
-  return result;
-}
-
-double mean(const std::vector<TargetForecastQuality>& targets, double (*value)(const TargetForecastQuality&)) {
-  double sum = 0;
-  int count = 0;
-  for (const TargetForecastQuality& target : targets) {
-    if (std::isnan(value(target))) continue;
-    sum += value(target);
-    ++count;
-  }
-  return count > 0 ? sum / count : kNan;
-}
-
-nlohmann::json quality_json(const std::vector<TargetForecastQuality>& targets, const taxonomy::Comparison& comparison) {
-  nlohmann::json rows = nlohmann::json::array();
-  for (const TargetForecastQuality& each : targets) {
-    rows.push_back({{"target", each.agreement.target},
-                    {"sources", each.agreement.sources},
-                    {"spearman", number(each.agreement.spearman)},
-                    {"kendall", number(each.agreement.kendall)},
-                    {"best_measured", each.agreement.best_a},
-                    {"best_forecast", each.agreement.best_b},
-                    {"gain_of_best", number(each.best_gain)},
-                    {"gain_of_forecast", number(each.followed_gain)}});
-  }
-  return {{"targets", rows},
-          {"mean_spearman", number(comparison.mean_spearman)},
-          {"mean_kendall", number(comparison.mean_kendall)},
-          {"mean_gain_of_best", number(mean(targets, [](const TargetForecastQuality& t) { return t.best_gain; }))},
-          {"mean_gain_of_forecast", number(mean(targets, [](const TargetForecastQuality& t) { return t.followed_gain; }))}};
-}
-
-std::string quality_text(const std::vector<TargetForecastQuality>& targets, const taxonomy::Comparison& comparison) {
+std::string quality_text(const nlohmann::json& quality) {
   std::vector<std::vector<std::string>> rows = {{"target", "sources", "Spearman", "Kendall", "best by forecast", "its gain", "best measured", "its gain"}};
-  for (const TargetForecastQuality& each : targets) {
-    rows.push_back({each.agreement.target, std::to_string(each.agreement.sources), fixed(each.agreement.spearman, 3), fixed(each.agreement.kendall, 3),
-                    each.agreement.best_b, fixed(each.followed_gain, 3), each.agreement.best_a, fixed(each.best_gain, 3)});
+  for (const nlohmann::json& each : quality.at("targets")) {
+    rows.push_back({each.at("target"), each.at("sources").dump(), fixed(value_of(each.at("spearman")), 3), fixed(value_of(each.at("kendall")), 3),
+                    each.at("best_forecast"), fixed(value_of(each.at("gain_of_forecast")), 3), each.at("best_measured"),
+                    fixed(value_of(each.at("gain_of_best")), 3)});
   }
-  rows.push_back({"mean", "", fixed(comparison.mean_spearman, 3), fixed(comparison.mean_kendall, 3), "",
-                  fixed(mean(targets, [](const TargetForecastQuality& t) { return t.followed_gain; }), 3), "",
-                  fixed(mean(targets, [](const TargetForecastQuality& t) { return t.best_gain; }), 3)});
+  rows.push_back({"mean", "", fixed(value_of(quality.at("mean_spearman")), 3), fixed(value_of(quality.at("mean_kendall")), 3), "",
+                  fixed(value_of(quality.at("mean_gain_of_forecast")), 3), "", fixed(value_of(quality.at("mean_gain_of_best")), 3)});
   return padded(rows);
 }
 
@@ -141,7 +86,7 @@ void add_forecast_command(CLI::App& taxonomy, CommandContext& context) {
     taxonomy::AffinityOptions affinity;
     affinity.gain_against = "constant";
     const taxonomy::TransferTable forecast = taxonomy::make_transfer_table(tables, affinity);
-    const std::filesystem::path out = flags->out.empty() ? folder / "forecast.csv" : std::filesystem::path(flags->out);
+    const std::filesystem::path out = flags->out.empty() ? folder / kForecastFile : std::filesystem::path(flags->out);
     taxonomy::write_transfer_table(out, forecast);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 
@@ -149,13 +94,9 @@ void add_forecast_command(CLI::App& taxonomy, CommandContext& context) {
     std::string text = best_text(forecast);
     if (std::filesystem::exists(folder / kTransfersFile)) {
       const taxonomy::TransferTable measured = taxonomy::read_transfer_table(folder / kTransfersFile);
-      taxonomy::ComparisonOptions no_taxonomies;
-      const taxonomy::Comparison comparison = taxonomy::compare_tables(measured, forecast, no_taxonomies);
-      const std::vector<TargetForecastQuality> targets = judge(measured, comparison);
-      json["measured"] = quality_json(targets, comparison);
-      text += "\n" + quality_text(targets, comparison);
+      json["measured"] = forecast_quality(measured, forecast);
+      text += "\n" + quality_text(json["measured"]);
     }
-    write_file_atomically(std::filesystem::path(out).replace_extension(".json"), json.dump(2) + "\n");
     if (flags->json) {
       print_json(json);
       return;

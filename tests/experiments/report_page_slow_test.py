@@ -129,6 +129,16 @@ class ReportPage(PageTest):
         self.browser.click("#unsort")
         self.assertEqual(self.browser.evaluate(heads)[1:4], ["depth", "edge", "normal"])
 
+    def test_a_forecast_stands_beside_what_was_measured(self):
+        os.makedirs(self.path("run"))
+        for name, table in (("transfers.csv", BARE), ("forecast.csv", BARE.replace("normal,depth,1,0.3", "normal,depth,1,0.05"))):
+            with open(os.path.join(self.path("run"), name), "w", encoding="utf-8") as file:
+                file.write(table)
+        self.open(self.path("run"))
+        self.assertIn("for 1 of them the best source is the same", self.text("#forecast .say"))
+        self.assertEqual(self.browser.evaluate("[...document.querySelectorAll('#forecast tbody tr:last-child td')].map(c => c.textContent)"),
+                         ["depth", "\u22121.00", "edge", "0.40", "normal", "0.80"])
+
     def test_every_table_downloads_as_csv(self):
         folder = write_folder(self.path("run"), intervals=True)
         self.open(str(folder))

@@ -104,6 +104,23 @@ class StudyTest(CliTest):
         robust = self.json("taxonomy", "robustness", "--run", self.run_folder, "--budget", 2, "--max-order", 2, "--draws", 20, "--splits", 5)
         self.assertEqual([target["target"] for target in robust["targets"]], TASKS)
 
+    def test_a_forecast_from_the_encoded_images_alone(self):
+        out = self.path("forecast.csv")
+        found = self.json("taxonomy", "forecast", self.run_folder, "--out", out, "--pixels", 4)
+        with open(out, newline="") as file:
+            rows = list(csv.DictReader(file))
+        with open(os.path.join(self.run_folder, "transfers.csv"), newline="") as file:
+            measured = {(row["sources"], row["target"]) for row in csv.DictReader(file) if row["order"] == "1"}
+        self.assertEqual({(row["sources"], row["target"]) for row in rows}, {pair for pair in measured if pair[0] != pair[1]})
+        self.assertEqual(found["transfers"], len(rows))
+        self.assertEqual({each["target"] for each in found["measured"]["targets"]}, {row["target"] for row in rows})
+        self.assertIn("best by forecast", self.succeed("taxonomy", "forecast", self.run_folder, "--out", self.path("again.csv"), "--pixels", 4).stdout)
+        with open(out, "rb") as one, open(self.path("again.csv"), "rb") as other:
+            self.assertEqual(one.read(), other.read())
+        intervals = self.json("taxonomy", "compare", os.path.join(self.run_folder, "transfers.csv"), out, "--run", self.run_folder, "--draws", 20)["intervals"]
+        self.assertEqual(intervals["draws"], 20)
+        self.assertLessEqual(intervals["mean_spearman"]["low"], intervals["mean_spearman"]["high"])
+
     def test_the_summary_says_what_was_done(self):
         summary = json.loads(read(self.run_folder, "summary.json"))
         self.assertTrue(summary["finished"])

@@ -12,6 +12,7 @@ networks();
 one_task();
 pictures_section();
 transfer_table();
+forecast_section();
 costs();
 not_tried();
 failures();
