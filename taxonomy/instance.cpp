@@ -26,11 +26,11 @@ struct Kept {
 
 double Instance::budget_with_slack() const { return slack_of(budget); }
 
-Instance make_instance(const Problem& problem, double penalty) {
+Instance make_instance(const Problem& problem, double budget, double penalty) {
   Instance instance;
   instance.sources = problem.sources.size();
   instance.costs = problem.costs;
-  instance.budget = problem.budget;
+  instance.budget = budget;
   instance.stand_ins = penalty > 0;
   for (const double cost : problem.costs)
     instance.unit_costs = instance.unit_costs && cost == problem.costs.front() && cost > 0;

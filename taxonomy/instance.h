@@ -33,11 +33,11 @@ struct Instance {
   double budget_with_slack() const;
 };
 
-/// Leaves out edges whose sources alone exceed the budget and edges that another of the same target
+/// Leaves out edges whose sources alone exceed `budget`, which takes the place of the problem's, and edges that another of the same target
 /// dominates (no more sources, no less value). `penalty`, when positive, gives every target a
 /// stand-in edge without sources, worth `penalty` less than its worst edge: a solution that uses
 /// one leaves that target unserved. Its origin is Problem::edges.size().
-Instance make_instance(const Problem& problem, double penalty = 0);
+Instance make_instance(const Problem& problem, double budget, double penalty);
 
 /// Twice what all targets together can lose by being served worst instead of best: no gain
 /// elsewhere makes up for an unserved target.

@@ -4,8 +4,15 @@
 #include <span>
 
 namespace affinis::taxonomy {
+namespace {
 
-LocalSearch::LocalSearch(const Instance& instance) : instance_(instance), masks_(instance) {}
+/// Sets of several sources that a step of greedy() looks at.
+constexpr std::size_t kMostAdditions = 64;
+
+}  // namespace
+
+LocalSearch::LocalSearch(const Instance& instance)
+    : instance_(instance), masks_(instance), neighbourhood_(instance) {}
 
 double LocalSearch::cost_of(const std::vector<char>& selected) const {
   double cost = 0;
@@ -17,92 +24,111 @@ bool LocalSearch::fits(const std::vector<char>& selected) const {
   return cost_of(selected) <= instance_.budget_with_slack();
 }
 
+/// Of the sets of several sources that an edge lacks and that the budget allows, those whose edges
+/// promise most.
+void LocalSearch::sets_worth_a_try(const std::vector<char>& selected, double left) {
+  additions_.clear();
+  Addition addition;
+  for (std::size_t t = 0; t < instance_.targets(); ++t) {
+    const std::size_t served = best_edge(instance_, selected, t);
+    for (std::size_t e = instance_.target_begin[t]; e < served; ++e) {
+      addition.sources.clear();
+      addition.cost = 0;
+      addition.direct = instance_.value[e] - instance_.value[served];
+      for (std::size_t u = instance_.use_begin[e]; u < instance_.use_begin[e + 1]; ++u) {
+        const std::int32_t source = instance_.use_source[u];
+        if (selected[static_cast<std::size_t>(source)]) continue;
+        addition.sources.push_back(source);
+        addition.cost += instance_.costs[static_cast<std::size_t>(source)];
+      }
+      if (addition.sources.size() > 1 && addition.cost <= left) additions_.push_back(addition);
+    }
+  }
+  std::sort(additions_.begin(), additions_.end(),
+            [](const Addition& a, const Addition& b) { return a.sources < b.sources; });
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < additions_.size(); ++i) {
+    if (kept > 0 && additions_[kept - 1].sources == additions_[i].sources) {
+      additions_[kept - 1].direct += additions_[i].direct;
+    } else {
+      if (kept != i) std::swap(additions_[kept], additions_[i]);
+      ++kept;
+    }
+  }
+  additions_.resize(kept);
+  std::stable_sort(additions_.begin(), additions_.end(), [](const Addition& a, const Addition& b) {
+    return a.direct * b.cost > b.direct * a.cost;
+  });
+  if (additions_.size() > kMostAdditions) additions_.resize(kMostAdditions);
+}
+
 std::vector<char> LocalSearch::greedy() {
   std::vector<char> selected(instance_.sources, 0);
   for (std::size_t s = 0; s < instance_.sources; ++s)
     selected[s] = instance_.costs[s] <= 0 || instance_.forced[s];
   double left = instance_.budget_with_slack() - cost_of(selected);
-  double value = value_of(selected);
-  std::vector<std::size_t> added;
-  std::vector<std::vector<std::size_t>> tried;
+  std::vector<std::int32_t> best;
   for (;;) {
+    neighbourhood_.evaluate(selected);
+    const double value = neighbourhood_.value();
     double best_rate = 0;
-    std::vector<std::size_t> best;
-    double best_cost = 0;
-    tried.clear();
-    for (std::size_t e = 0; e < instance_.edges(); ++e) {
-      added.clear();
-      double cost = 0;
-      for (std::size_t u = instance_.use_begin[e]; u < instance_.use_begin[e + 1]; ++u) {
-        const auto s = static_cast<std::size_t>(instance_.use_source[u]);
-        if (selected[s]) continue;
-        added.push_back(s);
-        cost += instance_.costs[s];
-      }
-      if (added.empty() || cost > left) continue;
-      tried.push_back(added);
+    best.clear();
+    for (std::size_t s = 0; s < instance_.sources; ++s) {
+      if (selected[s] || instance_.costs[s] > left) continue;
+      const double rate = neighbourhood_.gain_of_adding(s) / instance_.costs[s];
+      if (rate <= best_rate) continue;
+      best_rate = rate;
+      best.assign(1, static_cast<std::int32_t>(s));
     }
-    std::sort(tried.begin(), tried.end());
-    tried.erase(std::unique(tried.begin(), tried.end()), tried.end());
-    for (const std::vector<std::size_t>& each : tried) {
-      double cost = 0;
-      for (const std::size_t s : each) {
-        selected[s] = 1;
-        cost += instance_.costs[s];
-      }
-      const double rate = (value_of(selected) - value) / cost;
-      for (const std::size_t s : each) selected[s] = 0;
-      if (rate > best_rate) {
-        best_rate = rate;
-        best = each;
-        best_cost = cost;
-      }
+    sets_worth_a_try(selected, left);
+    for (const Addition& each : additions_) {
+      for (const std::int32_t s : each.sources) selected[static_cast<std::size_t>(s)] = 1;
+      const double rate = (value_of(selected) - value) / each.cost;
+      for (const std::int32_t s : each.sources) selected[static_cast<std::size_t>(s)] = 0;
+      if (rate <= best_rate) continue;
+      best_rate = rate;
+      best = each.sources;
     }
     if (best.empty()) return selected;
-    for (const std::size_t s : best) selected[s] = 1;
-    left -= best_cost;
-    value = value_of(selected);
+    for (const std::int32_t s : best) {
+      selected[static_cast<std::size_t>(s)] = 1;
+      left -= instance_.costs[static_cast<std::size_t>(s)];
+    }
   }
 }
 
-double LocalSearch::improve(std::vector<char>& selected) {
+double LocalSearch::improve(std::vector<char>& selected, const Deadline& deadline) {
   double value = value_of(selected);
   double left = instance_.budget_with_slack() - cost_of(selected);
-  const auto accept = [&](double change_of_cost) {
-    if (change_of_cost > left) return false;
+  while (!deadline.over()) {
+    neighbourhood_.evaluate(selected);
+    const Neighbourhood::Move move =
+        neighbourhood_.best(left, [](std::int32_t, std::int32_t) { return true; });
+    if (move.in == Neighbourhood::kNothing || move.gain <= 0) break;
+    const auto in = static_cast<std::size_t>(move.in);
+    const auto out = static_cast<std::size_t>(std::max(move.out, 0));
+    const bool swap = move.out != Neighbourhood::kNothing;
+    selected[in] = 1;
+    if (swap) selected[out] = 0;
     const double found = value_of(selected);
-    if (found <= value) return false;
-    value = found;
-    left -= change_of_cost;
-    return true;
-  };
-  for (bool better = true; better;) {
-    better = false;
-    for (std::size_t in = 0; in < instance_.sources; ++in) {
-      if (selected[in] || instance_.costs[in] > instance_.budget_with_slack()) continue;
-      selected[in] = 1;
-      bool taken = accept(instance_.costs[in]);
-      for (std::size_t out = 0; !taken && out < instance_.sources; ++out) {
-        if (!selected[out] || instance_.forced[out] || out == in ||
-            instance_.costs[in] - instance_.costs[out] > left)
-          continue;
-        selected[out] = 0;
-        taken = accept(instance_.costs[in] - instance_.costs[out]);
-        if (!taken) selected[out] = 1;
-      }
-      if (!taken) selected[in] = 0;
-      better = better || taken;
+    if (found <= value) {  // the gain was rounding
+      selected[in] = 0;
+      if (swap) selected[out] = 1;
+      break;
     }
+    value = found;
+    left -= instance_.costs[in] - (swap ? instance_.costs[out] : 0.0);
   }
   return value;
 }
 
-double LocalSearch::perturb(std::vector<char>& selected, int rounds, RandomStream& random) {
+double LocalSearch::perturb(std::vector<char>& selected, int rounds, RandomStream& random,
+                            const Deadline& deadline) {
   double value = value_of(selected);
   std::vector<char> trial;
   std::vector<std::size_t> inside;
   std::vector<std::size_t> outside;
-  for (int round = 0; round < rounds; ++round) {
+  for (int round = 0; round < rounds && !deadline.over(); ++round) {
     trial = selected;
     inside.clear();
     outside.clear();
@@ -122,7 +148,7 @@ double LocalSearch::perturb(std::vector<char>& selected, int rounds, RandomStrea
       trial[outside[i]] = 1;
       left -= instance_.costs[outside[i]];
     }
-    const double found = improve(trial);
+    const double found = improve(trial, deadline);
     if (found < value) continue;
     value = found;
     selected = trial;

@@ -133,10 +133,14 @@ ObjectiveMix parse_objective_mix(std::string_view text) {
 
 std::string objective_text(const Problem& problem) { return problem.mix ? mix_text(*problem.mix) : objective_name(problem.objective); }
 
+void check_budget(double budget) {
+  AFFINIS_CHECK(std::isfinite(budget) && budget >= 0, ErrorCode::kUsage, "the budget is {}, but must be a finite number of at least 0",
+                budget);
+}
+
 Problem make_problem(const TransferTable& table, const ProblemOptions& options) {
   check_transfer_table(table);
-  AFFINIS_CHECK(std::isfinite(options.budget) && options.budget >= 0, ErrorCode::kUsage,
-                "the budget is {}, but must be a finite number of at least 0", options.budget);
+  check_budget(options.budget);
   AFFINIS_CHECK(options.max_order >= 1, ErrorCode::kUsage, "the maximum order is {}, but must be at least 1", options.max_order);
   const std::vector<std::string> tasks = table.tasks();
   require_known(options.exclude, "exclude", table, tasks);

@@ -77,6 +77,9 @@ struct ProblemOptions {
   std::map<std::string, double> importances;  ///< 1 where not given
 };
 
+/// Throws Error(kUsage) unless it is a finite number of at least 0.
+void check_budget(double budget);
+
 /// Builds the problem. A `self` row of target t needs t itself as a source and costs its label; a
 /// row t -> t counts only where t has no `self` row; rows whose objective is missing and rows of
 /// more than max_order sources are left out. Forced sources that cost more than the budget are

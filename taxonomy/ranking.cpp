@@ -16,10 +16,10 @@ namespace {
 /// The best `most` taxonomies worth more than `floor`, `best` among them.
 Ranking collect(const Problem& problem, const Solution& best, std::size_t most, double floor,
                 const SolveOptions& options) {
-  const Instance instance = make_instance(problem, stand_in_penalty(problem));
+  const Instance instance = make_instance(problem, problem.budget, stand_in_penalty(problem));
   std::vector<char> first(instance.sources, 0);
   for (const std::size_t source : best.sources) first[source] = 1;
-  Search search(instance, options.time_limit);
+  Search search(instance, Deadline(options.time_limit));
   search.collect(most, floor, first);
   Ranking ranking;
   ranking.complete = search.proven() && best.proven;

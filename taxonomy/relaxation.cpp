@@ -24,7 +24,34 @@ std::uint64_t bit_of(std::uint32_t source) { return std::uint64_t{1} << (source 
 
 }  // namespace
 
-std::optional<Subproblem> whole_problem(const Instance& instance) {
+std::vector<double> first_multipliers(const Instance& instance, std::vector<char> selected) {
+  std::vector<double> multipliers(instance.targets() * instance.sources, 0);
+  for (std::size_t t = 0; t < instance.targets(); ++t) {
+    const std::size_t chosen = best_edge(instance, selected, t);
+    const bool needs_none = instance.use_begin[chosen] == instance.use_begin[chosen + 1];
+    double price = instance.value[needs_none ? chosen : instance.target_begin[t + 1] - 1];
+    for (std::size_t u = instance.use_begin[chosen]; u < instance.use_begin[chosen + 1]; ++u) {
+      char& flag = selected[static_cast<std::size_t>(instance.use_source[u])];
+      flag = 0;
+      const std::size_t second = best_edge(instance, selected, t);
+      flag = 1;
+      if (second < instance.edges()) price = std::max(price, instance.value[second]);
+    }
+    for (std::size_t e = instance.target_begin[t];
+         e < instance.target_begin[t + 1] && instance.value[e] > price; ++e) {
+      const std::size_t begin = instance.use_begin[e];
+      const std::size_t end = instance.use_begin[e + 1];
+      for (std::size_t u = begin; u < end; ++u) {
+        double& multiplier = multipliers[t * instance.sources + static_cast<std::size_t>(instance.use_source[u])];
+        multiplier = std::max(multiplier, (instance.value[e] - price) / static_cast<double>(end - begin));
+      }
+    }
+  }
+  return multipliers;
+}
+
+std::optional<Subproblem> whole_problem(const Instance& instance,
+                                        const std::vector<double>& multipliers) {
   Subproblem all;
   all.remaining = instance.budget_with_slack();
   all.unit_costs = instance.unit_costs;
@@ -48,6 +75,7 @@ std::optional<Subproblem> whole_problem(const Instance& instance) {
       found = static_cast<std::uint32_t>(all.first.size());
       all.first.push_back(static_cast<std::uint32_t>(a));
       all.second.push_back(static_cast<std::uint32_t>(b));
+      all.multipliers.push_back(a == b ? multipliers[(all.target_begin.size() - 1) * instance.sources + a] : 0.0);
     }
     all.use.push_back(found);
   };
@@ -73,7 +101,6 @@ std::optional<Subproblem> whole_problem(const Instance& instance) {
     all.target_begin.push_back(static_cast<std::uint32_t>(all.value.size()));
     all.multiplier_begin.push_back(static_cast<std::uint32_t>(all.first.size()));
   }
-  all.multipliers.assign(all.first.size(), 0);
   all.split.assign(all.free.size() * all.free.size(), 0);
   return reduce(all, decisions, {});
 }

@@ -44,9 +44,15 @@ struct Subproblem {
   std::size_t edges() const { return value.size(); }
 };
 
-/// The whole instance: forced sources and those without cost are decided in. Nothing when forced
-/// sources exceed the budget or a target has no edge.
-std::optional<Subproblem> whole_problem(const Instance& instance);
+/// The whole instance: forced sources and those without cost are decided in. `multipliers` are those
+/// of single sources, as first_multipliers() has them. Nothing when forced sources exceed the budget
+/// or a target has no edge.
+std::optional<Subproblem> whole_problem(const Instance& instance,
+                                        const std::vector<double>& multipliers);
+
+/// Multipliers to start from, a row a target and a column a source: each source is charged what it brings a target beyond what a
+/// selection would give it without its edge. With that price m, (v_e - m) / |e|: no edge of the target is worth more than m afterwards.
+std::vector<double> first_multipliers(const Instance& instance, std::vector<char> selected);
 
 /// The subproblem under further `decisions` (one a free source) and without the edges whose flag in
 /// `dropped` is set (empty: none). Multipliers are carried over so that the bound gets no worse.

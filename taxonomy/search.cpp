@@ -32,18 +32,17 @@ constexpr std::size_t kFewOpen = 64;
 
 }  // namespace
 
-void drop_idle_sources(const Instance& instance, std::vector<char>& selected) {
+void drop_idle_sources(const Instance& instance, LocalSearch& local, std::vector<char>& selected) {
   std::vector<std::size_t> order(instance.sources);
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::stable_sort(order.rbegin(), order.rend(), [&](std::size_t a, std::size_t b) {
     return instance.costs[a] < instance.costs[b];
   });
-  const double value = evaluate(instance, selected).value;
+  const double value = local.value_of(selected);
   for (const std::size_t s : order) {
     if (!selected[s] || instance.forced[s]) continue;
     selected[s] = 0;
-    const Evaluation found = evaluate(instance, selected);
-    if (!found.feasible || found.value < value) selected[s] = 1;
+    if (local.value_of(selected) < value) selected[s] = 1;
   }
 }
 
@@ -60,11 +59,10 @@ Solution solution_of(const Problem& problem, const Instance& instance,
   return solution;
 }
 
-Search::Search(const Instance& instance, double time_limit)
+Search::Search(const Instance& instance, const Deadline& deadline)
     : instance_(instance),
       local_(instance),
-      start_(Clock::now()),
-      time_limit_(time_limit),
+      deadline_(deadline),
       random_(0, "taxonomy solver") {
   for (std::size_t e = 0; e < instance_.edges(); ++e)
     largest_ = std::max(largest_, std::abs(instance_.value[e]));
@@ -73,8 +71,7 @@ Search::Search(const Instance& instance, double time_limit)
 Search::Search(const Search& lead, std::uint64_t number)
     : instance_(lead.instance_),
       local_(lead.instance_),
-      start_(lead.start_),
-      time_limit_(lead.time_limit_),
+      deadline_(lead.deadline_),
       random_(number + 1, "taxonomy solver"),
       largest_(lead.largest_),
       helper_(true) {}
@@ -87,14 +84,10 @@ double Search::cutoff() const {
   return value_ + tolerance();
 }
 
-bool Search::out_of_time() const {
-  return std::chrono::duration<double>(Clock::now() - start_).count() > time_limit_;
-}
-
-void Search::run() {
-  incumbent_ = local_.greedy();
-  value_ = local_.improve(incumbent_);
-  search_tree();
+void Search::run(const std::vector<char>& start, const std::vector<double>& multipliers) {
+  incumbent_ = start;
+  value_ = local_.value_of(start);
+  search_tree(multipliers);
   bound_ = value_;
   for (const Node& node : open_) bound_ = std::max(bound_, std::min(node.bound, root_bound_));
 }
@@ -105,15 +98,14 @@ void Search::collect(std::size_t most, double floor, const std::vector<char>& fi
   incumbent_ = first;
   value_ = local_.value_of(first);
   pool_neighbours(first);
-  search_tree();
+  search_tree(first_multipliers(instance_, first));
 }
 
-void Search::search_tree() {
-  if (std::optional<Subproblem> root = whole_problem(instance_)) {
-    start_multipliers(*root);
+void Search::search_tree(const std::vector<double>& multipliers) {
+  if (std::optional<Subproblem> root = whole_problem(instance_, multipliers)) {
     open_.push_back({std::move(*root), std::numeric_limits<double>::infinity()});
   }
-  while (!open_.empty() && (nodes_ == 0 || !out_of_time())) {
+  while (!open_.empty() && (nodes_ == 0 || !deadline_.over())) {
     if (most_ == 0 && nodes_ >= kNodesAlone) {
       explore_together();
     } else {
@@ -165,46 +157,7 @@ void Search::explore(Node node, const Search& lead) {
   incumbent_ = lead.incumbent_;
   nodes_ = 0;
   open_.push_back(std::move(node));
-  while (!open_.empty() && nodes_ < kNodesTogether && !out_of_time()) take_next();
-}
-
-/// Multipliers that charge each source what it brings the targets beyond what the incumbent would
-/// give them without their edge: with price m_t of a target, (v_e - m_t) / |e| at most, so that
-/// no edge of t is worth more than m_t afterwards.
-void Search::start_multipliers(Subproblem& root) {
-  std::vector<char> selected = incumbent_;
-  std::vector<double> prices;
-  for (std::size_t t = 0; t < instance_.targets(); ++t) {
-    const std::size_t chosen = best_edge(instance_, selected, t);
-    if (instance_.use_begin[chosen] == instance_.use_begin[chosen + 1]) {
-      prices.push_back(instance_.value[chosen]);
-      continue;
-    }
-    double price = instance_.value[instance_.target_begin[t + 1] - 1];
-    for (std::size_t u = instance_.use_begin[chosen]; u < instance_.use_begin[chosen + 1]; ++u) {
-      char& flag = selected[static_cast<std::size_t>(instance_.use_source[u])];
-      flag = 0;
-      const std::size_t second = best_edge(instance_, selected, t);
-      flag = 1;
-      if (second < instance_.edges()) price = std::max(price, instance_.value[second]);
-    }
-    prices.push_back(price);
-  }
-  // Settled targets are gone from the root: the others are told by their edges' values.
-  std::size_t next = 0;
-  for (std::size_t t = 0; t < root.targets(); ++t) {
-    const double best = root.value[root.target_begin[t]];
-    while (next < instance_.targets() && !(instance_.value[instance_.target_begin[next]] >= best))
-      ++next;
-    const double price = next < prices.size() ? prices[next++] : 0.0;
-    for (std::uint32_t e = root.target_begin[t]; e < root.target_begin[t + 1]; ++e) {
-      for (std::uint32_t u = 0; u < root.orders[e]; ++u) {
-        double& multiplier = root.multipliers[root.use[root.use_begin[e] + u]];
-        multiplier =
-            std::max(multiplier, (root.value[e] - price) / static_cast<double>(root.orders[e]));
-      }
-    }
-  }
+  while (!open_.empty() && nodes_ < kNodesTogether && !deadline_.over()) take_next();
 }
 
 /// Takes a selection into the pool, without the sources that it does not need.
@@ -214,7 +167,7 @@ void Search::pool_selection(std::vector<char> selected) {
   }
   const double value = local_.value_of(selected);
   if (!std::isfinite(value) || value <= cutoff() || !local_.fits(selected)) return;
-  drop_idle_sources(instance_, selected);
+  drop_idle_sources(instance_, local_, selected);
   if (pool_.contains(selected)) return;
   for (std::size_t t = 0; t < instance_.targets(); ++t) {
     if (instance_.is_stand_in(best_edge(instance_, selected, t))) return;
@@ -300,7 +253,7 @@ void Search::try_selection(const std::vector<char>& selected) {
   if (found <= cutoff() || !local_.fits(selected)) return;
   value_ = found;
   incumbent_ = selected;
-  value_ = local_.improve(incumbent_);
+  value_ = local_.improve(incumbent_, deadline_);
 }
 
 /// The sources that a relaxation selects, with those decided in, rounded down to what the budget
@@ -317,7 +270,7 @@ void Search::try_relaxed(const Subproblem& problem) {
 void Search::kick(int rounds) {
   if (most_ > 0) return;
   std::vector<char> trial = incumbent_;
-  const double found = local_.perturb(trial, rounds, random_);
+  const double found = local_.perturb(trial, rounds, random_, deadline_);
   if (found <= cutoff()) return;
   value_ = found;
   incumbent_ = std::move(trial);
@@ -358,7 +311,7 @@ bool Search::lower(Subproblem& problem, int iterations, double& best, bool root)
         relaxation_.restart();
       }
     }
-    if (root && i % 16 == 15 && out_of_time()) break;
+    if (deadline_.over()) break;
     if (!relaxation_.step(problem, goal, scale)) break;
   }
   problem.multipliers = best_multipliers_;
@@ -400,7 +353,7 @@ void Search::process(Node node) {
     const bool lower_bound = root && (round == 0 || best < before - 0.02 * (before - value_));
     const bool worth_another = fixed > 0 || dropped * 8 > problem.edges() || lower_bound;
     if (!worth_another || round + 1 >= (root ? kRootRounds : kNodeRounds) ||
-        (root && out_of_time()))
+        (root && deadline_.over()))
       break;
     std::optional<Subproblem> reduced = reduce(problem, decisions_, dropped_);
     if (!reduced) return;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "framework/core/random.h"
+#include "taxonomy/deadline.h"
 #include "taxonomy/instance.h"
 #include "taxonomy/local_search.h"
 #include "taxonomy/relaxation.h"
@@ -18,7 +18,7 @@ namespace affinis::taxonomy {
 /// Leaves out sources without which the value stays the same: dearest first, then the last by name,
 /// so that those without cost give way to no other. Forced ones stay. The selection must serve every
 /// target.
-void drop_idle_sources(const Instance& instance, std::vector<char>& selected);
+void drop_idle_sources(const Instance& instance, LocalSearch& local, std::vector<char>& selected);
 
 /// The taxonomy of a selection that serves every target: its sources, choices and value.
 Solution solution_of(const Problem& problem, const Instance& instance,
@@ -30,11 +30,11 @@ Solution solution_of(const Problem& problem, const Instance& instance,
 /// for a fixed number of nodes, and knows only what was found before the round.
 class Search {
  public:
-  /// `time_limit` in seconds, counted from here.
-  Search(const Instance& instance, double time_limit);
+  Search(const Instance& instance, const Deadline& deadline);
 
-  /// Looks for the best selection.
-  void run();
+  /// Looks for the best selection from `start`, which must be within the budget, and with
+  /// multipliers of single sources as first_multipliers() has them.
+  void run(const std::vector<char>& start, const std::vector<double>& multipliers);
   /// Looks for the `most` best selections worth more than `floor`, each without idle sources, free
   /// of charge ones aside, and without stand-in edges. `first`, one of them, is where it starts.
   void collect(std::size_t most, double floor, const std::vector<char>& first);
@@ -55,19 +55,16 @@ class Search {
     Subproblem problem;
     double bound = 0;
   };
-  using Clock = std::chrono::steady_clock;
 
   /// A helper of `lead`.
   explicit Search(const Search& lead, std::uint64_t number);
 
-  void search_tree();
+  void search_tree(const std::vector<double>& multipliers);
   void take_next();
   void explore_together();
   void explore(Node node, const Search& lead);
   double tolerance() const;
   double cutoff() const;
-  bool out_of_time() const;
-  void start_multipliers(Subproblem& root);
   void pool_selection(std::vector<char> selected);
   void pool_neighbours(const std::vector<char>& first);
   bool all_needed(const Subproblem& problem) const;
@@ -81,8 +78,7 @@ class Search {
   const Instance& instance_;
   Relaxation relaxation_;
   LocalSearch local_;
-  Clock::time_point start_;
-  double time_limit_;
+  Deadline deadline_;
   RandomStream random_;
   std::vector<Node> open_;
   std::vector<char> incumbent_;
