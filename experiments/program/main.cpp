@@ -1,8 +1,13 @@
 #include <cstdio>
 #include <exception>
+#include <limits>
 #include <new>
 #include <string>
 #include <vector>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <CLI/CLI.hpp>
 
@@ -53,9 +58,21 @@ void require_known_commands(CLI::App& app, int argc, char** argv) {
   }
 }
 
+/// Every training step asks for the same large blocks again. Given back to the system in between, they cost a quarter of a small network's
+/// time in page faults.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  constexpr int kGrowBy = 64 << 20;
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+  mallopt(M_TOP_PAD, kGrowBy);
+#endif
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_freed_memory();
   using affinis::ErrorCode;
   affinis::Logger logger;
   logger.add_sink(affinis::make_terminal_sink());
