@@ -66,7 +66,7 @@ Neighbourhood::Move Neighbourhood::best(double left, const Allowed& allowed) con
       const double gain = row[c] - (out == kNothing ? 0.0 : loss_[c]);
       if (gain <= best.gain) continue;
       const double freed = out == kNothing ? 0.0 : instance_.costs[static_cast<std::size_t>(out)];
-      if (instance_.costs[in] - freed > left || !allowed(in, out)) continue;
+      if (instance_.costs[in] - freed > left || !allowed(static_cast<std::int32_t>(in), out)) continue;
       best = {static_cast<std::int32_t>(in), out, gain};
     }
   }

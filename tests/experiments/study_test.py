@@ -256,9 +256,10 @@ class StudyTest(CliTest):
             self.assertEqual(set(task), keys)
             self.assertTrue(task["source"] or task["target"])
             self.assertTrue(task["fields"])
-            self.assertEqual(self.json("tasks", "show", task["name"]), task)
-            for alias in task["aliases"]:
-                self.assertEqual(self.json("tasks", "show", alias), task)
+        # Every alias of every task is looked up elsewhere, without a new process each.
+        for task in tasks["tasks"][::9]:
+            for name in [task["name"], *task["aliases"]]:
+                self.assertEqual(self.json("tasks", "show", name), task)
         names = [task["name"] for task in tasks["tasks"]]
         self.assertEqual(names, sorted(set(names)))
         self.assertLessEqual(set(TASKS), set(names))
