@@ -62,11 +62,12 @@ Neighbourhood::Move Neighbourhood::best(double left, const Allowed& allowed) con
     if (selected_[in]) continue;
     const double* const row = gain_.data() + in * columns;
     for (std::size_t c = 0; c < columns; ++c) {
-      const std::int32_t out = c + 1 < columns ? removable_[c] : std::int32_t{kNothing};
+      const std::int32_t out = c + 1 < columns ? removable_[c] : kNothing;
       const double gain = row[c] - (out == kNothing ? 0.0 : loss_[c]);
       if (gain <= best.gain) continue;
       const double freed = out == kNothing ? 0.0 : instance_.costs[static_cast<std::size_t>(out)];
-      if (instance_.costs[in] - freed > left || !allowed(static_cast<std::int32_t>(in), out)) continue;
+      if (instance_.costs[in] - freed > left || !allowed(static_cast<std::int32_t>(in), out))
+        continue;
       best = {static_cast<std::int32_t>(in), out, gain};
     }
   }

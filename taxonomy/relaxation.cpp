@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numeric>
 
 namespace affinis::taxonomy {
 namespace {
@@ -281,32 +282,44 @@ void Relaxation::evaluate(const Subproblem& problem) {
   select_sources(problem);
 }
 
-/// Selects the `slots` best partners by partner_worth_, those worth nothing aside; of equally good
-/// ones the first. Returns what they are worth together.
-double Relaxation::take_best_partners(std::size_t slots, std::size_t sources, double* row) {
-  if (slots == 0) return 0;
-  sorted_worth_.clear();
-  for (std::size_t other = 0; other < sources; ++other) {
-    if (partner_worth_[other] > 0) sorted_worth_.push_back(partner_worth_[other]);
-  }
-  double least = 0;
-  std::size_t at_least = slots;  // how many of those worth just `least` are taken
-  if (slots < sorted_worth_.size()) {
-    const auto last = sorted_worth_.begin() + static_cast<std::ptrdiff_t>(slots - 1);
-    std::nth_element(sorted_worth_.begin(), last, sorted_worth_.end(), std::greater<>());
-    least = *last;
-    at_least = 1 + static_cast<std::size_t>(std::count(sorted_worth_.begin(), last, least));
+/// Selects the `slots` best partners by partner_worth_, those worth nothing aside. Returns what they
+/// are worth together. Little changes from one step to the next: the sources stay split into the
+/// best ones and the others, and those that have changed places are exchanged.
+double Relaxation::take_best_partners(std::size_t slots, std::size_t source, double* row) {
+  const std::size_t sources = worth_.size();
+  std::uint32_t* const order = orders_.data() + source * sources;
+  slots = std::min(slots, sources);
+  const double* const worth = partner_worth_.data();
+  if (slots > 0 && slots < sources) {
+    if (fresh_) {
+      std::nth_element(order, order + slots, order + sources, [&](std::uint32_t a, std::uint32_t b) {
+        return worth[a] != worth[b] ? worth[a] > worth[b] : a < b;
+      });
+    }
+    for (;;) {
+      std::size_t last = 0;
+      std::size_t next = slots;
+      double least = worth[order[0]];
+      double most = worth[order[slots]];
+      for (std::size_t i = 1; i < slots; ++i) {
+        const double each = worth[order[i]];
+        last = each < least ? i : last;
+        least = std::min(each, least);
+      }
+      for (std::size_t i = slots + 1; i < sources; ++i) {
+        const double each = worth[order[i]];
+        next = each > most ? i : next;
+        most = std::max(each, most);
+      }
+      if (least >= most) break;
+      std::swap(order[last], order[next]);
+    }
   }
   double sum = 0;
-  for (std::size_t other = 0; other < sources; ++other) {
-    const double worth = partner_worth_[other];
-    if (worth <= 0 || worth < least) continue;
-    if (worth == least) {
-      if (at_least == 0) continue;
-      --at_least;
-    }
-    row[other] = 1;
-    sum += worth;
+  for (std::size_t i = 0; i < slots; ++i) {
+    const double each = std::max(worth[order[i]], 0.0);
+    row[order[i]] = each > 0 ? 1.0 : 0.0;
+    sum += each;
   }
   return sum;
 }
@@ -327,7 +340,7 @@ double Relaxation::select_partners(const Subproblem& problem, std::size_t source
   double left = problem.remaining - problem.costs[source];
   if (problem.unit_costs) {
     const auto slots = static_cast<std::size_t>(std::max(0.0, left / problem.costs[source]));
-    return take_best_partners(slots, sources, row);
+    return take_best_partners(slots, source, row);
   }
   items_.clear();
   for (std::size_t other = 0; other < sources; ++other) {
@@ -355,6 +368,11 @@ void Relaxation::select_sources(const Subproblem& problem) {
   const std::size_t sources = problem.free.size();
   partners_.resize(sources * sources);
   worth_.resize(sources);
+  if (fresh_ || orders_.size() != sources * sources) {
+    orders_.resize(sources * sources);
+    for (std::size_t s = 0; s < sources; ++s)
+      std::iota(orders_.begin() + static_cast<std::ptrdiff_t>(s * sources), orders_.begin() + static_cast<std::ptrdiff_t>((s + 1) * sources), 0U);
+  }
   density_.resize(sources);
   costs_ = problem.costs;
   selected_.assign(sources, 0);

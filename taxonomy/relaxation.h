@@ -90,13 +90,15 @@ class Relaxation {
   /// Sets the flags of edges whose use pushes the bound to `cutoff` or below; returns how many.
   std::size_t drop_edges(const Subproblem& problem, double cutoff,
                          std::vector<char>& dropped) const;
+  /// What a free source and its partners are worth together.
+  double worth(std::size_t s) const { return worth_[s]; }
   /// Number of targets whose best edge uses the free source `s`.
   std::int32_t uses(std::size_t s) const { return used_by_[s]; }
 
  private:
   void select_sources(const Subproblem& problem);
   double select_partners(const Subproblem& problem, std::size_t source);
-  double take_best_partners(std::size_t slots, std::size_t sources, double* row);
+  double take_best_partners(std::size_t slots, std::size_t source, double* row);
 
   double bound_ = 0;
   std::vector<double> target_value_;
@@ -118,7 +120,7 @@ class Relaxation {
   };
   std::vector<Item> items_;
   std::vector<double> partner_worth_;  // of a free source beside the one that is looked at
-  std::vector<double> sorted_worth_;
+  std::vector<std::uint32_t> orders_;  // a row a free source: its partners, the best ones first
   double price_in_ =
       0;  // per unit of cost: what a source must be worth not to lower the bound when decided in
   double price_out_ = 0;  // per unit of cost: what comes in for a source that is decided out

@@ -15,17 +15,20 @@ namespace {
 
 // Found by experiment on random geometric instances of 26 to 200 sources and on the published
 // tables.
-constexpr int kRootIterations = 40;
-constexpr int kNodeIterations = 12;
-constexpr int kRootRounds = 24;
+constexpr int kRootIterations = 400;
+constexpr int kNodeIterations = 20;
+constexpr int kRootRounds = 40;
 constexpr int kNodeRounds = 4;
-constexpr double kRootScale = 0.8;
+constexpr double kRootScale = 1.5;
 constexpr double kNodeScale = 1.2;
 constexpr double kLeastScale = 0.02;
+constexpr int kRootPatience = 30;
+constexpr int kNodePatience = 3;
+constexpr double kWorthAnother = 0.005;  // share of the gap that a round at the root must close
 constexpr int kRootKicks = 30;
 constexpr std::size_t kMostNeighbourRounds = 20;
 // Rounds of explore_together(): short enough to share what was found, long enough to be worth it.
-constexpr std::int64_t kNodesAlone = 500;
+constexpr std::int64_t kNodesAlone = 100;
 constexpr std::int64_t kNodesTogether = 200;
 constexpr std::size_t kHelpers = 16;
 constexpr std::size_t kFewOpen = 64;
@@ -300,7 +303,7 @@ bool Search::lower(Subproblem& problem, int iterations, double& best, bool root)
     if (most_ == 0 && (root || i == 0)) try_relaxed(problem);
     for (std::size_t s = 0; s < problem.free.size(); ++s) share_[s] += relaxation_.selected()[s];
     ++total_;
-    if (stale >= (root ? 8 : 3)) {
+    if (stale >= (root ? kRootPatience : kNodePatience)) {
       scale *= 0.5;
       stale = 0;
       if (scale < kLeastScale) break;
@@ -350,7 +353,7 @@ void Search::process(Node node) {
       ++fixed;
     }
     const std::size_t dropped = relaxation_.drop_edges(problem, cutoff(), dropped_);
-    const bool lower_bound = root && (round == 0 || best < before - 0.02 * (before - value_));
+    const bool lower_bound = root && (round == 0 || best < before - kWorthAnother * (before - value_));
     const bool worth_another = fixed > 0 || dropped * 8 > problem.edges() || lower_bound;
     if (!worth_another || round + 1 >= (root ? kRootRounds : kNodeRounds) ||
         (root && deadline_.over()))
@@ -378,7 +381,8 @@ std::size_t Search::choose(const Subproblem& problem) const {
   for (std::size_t s = 0; s < problem.free.size(); ++s) {
     if (decisions_[s] != Decision::kFree) continue;
     const double share = share_[s] / total_;
-    const double score = (0.5 - std::abs(share - 0.5)) * (1 + relaxation_.uses(s));
+    const double score = (0.5 - std::abs(share - 0.5)) *
+                         std::sqrt(relaxation_.worth(s) * (1 + relaxation_.uses(s)));
     if (score <= best_score) continue;
     best_score = score;
     branch = s;

@@ -76,5 +76,17 @@ TEST(SolverAgainstCbc, AgreesOnHarderInstances) {
   }
 }
 
+TEST(SolverTimeLimit, IsKeptOnLargeProblems) {
+  const Problem problem = geometric_problem(2, 150, 24000, 10);
+  for (const double limit : {0.5, 3.0}) {
+    const Solution solution = solve(problem, {limit});
+    EXPECT_FALSE(solution.proven);
+    EXPECT_GT(solution.bound, solution.value);
+    EXPECT_LT(solution.bound, 1.25 * solution.value);
+    // A busy machine gets some leave beyond the 5 % of an idle one.
+    EXPECT_LT(solution.seconds, 1.05 * limit + 0.3);
+  }
+}
+
 }  // namespace
 }  // namespace affinis::taxonomy

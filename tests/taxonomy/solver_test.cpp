@@ -316,6 +316,57 @@ TEST(Solver, TimeLimitGivesABoundThatHolds) {
   EXPECT_LE(quick.value, full.value + 1e-9);
 }
 
+TEST(Solver, BoundsHoldAtEveryTimeLimitWhereTheOptimumIsKnown) {
+  int unproven = 0;
+  for (const std::uint64_t seed : {4U, 5U, 6U}) {
+    const Problem problem = geometric_problem(seed, 28, 2200, 8);
+    const Solution full = solve(problem);
+    ASSERT_TRUE(full.proven);
+    for (const double limit : {0.0, 1e-4, 1e-3, 5e-3, 2e-2}) {
+      const Solution quick = solve(problem, {limit});
+      expect_consistent(problem, quick);
+      EXPECT_GE(quick.bound, full.value - 1e-9) << "seed " << seed << " limit " << limit;
+      EXPECT_LE(quick.value, full.value + 1e-9) << "seed " << seed << " limit " << limit;
+      if (quick.proven) {
+        EXPECT_NEAR(quick.value, full.value, 1e-9);
+      } else {
+        ++unproven;
+      }
+    }
+  }
+  EXPECT_GE(unproven, 6);  // otherwise this says little about bounds
+}
+
+TEST(Sweep, CellsAreWhatSolvingThemAloneGives) {
+  RandomStream random(14, "sweep test");
+  const TransferTable table = random_table(random, 14, 30, false);
+  ProblemOptions options;
+  options.objective = Objective::kGain;
+  const std::vector<double> budgets = {5, 2, 9, 3.5, 14};  // in no order
+  const std::vector<SweepCell> cells = sweep(table, options, budgets, {1, 3});
+  ASSERT_EQ(cells.size(), 10U);
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const SweepCell& cell = cells[i];
+    EXPECT_EQ(cell.budget, budgets[i % 5]);
+    EXPECT_EQ(cell.problem.budget, cell.budget);
+    options.budget = cell.budget;
+    options.max_order = cell.max_order;
+    const Problem problem = make_problem(table, options);
+    const double expected = brute_force(problem);
+    ASSERT_EQ(cell.infeasible.has_value(), std::isinf(expected));
+    if (cell.infeasible) continue;
+    EXPECT_TRUE(cell.solution.proven);
+    EXPECT_NEAR(cell.solution.value, expected, 1e-9) << cell.budget;
+    expect_consistent(cell.problem, cell.solution);
+  }
+}
+
+TEST(Sweep, RefusesABudgetThatIsNone) {
+  const TransferTable table = parse_transfer_table("sources,target,order,affinity,gain,quality\nself,a,1,.5,,\n", "x");
+  EXPECT_THROW(sweep(table, {}, {1, -1}, {1}), Error);
+  EXPECT_THROW(sweep(table, {}, {std::nan(""), 1}, {1}), Error);
+}
+
 TEST(Sweep, GivesEveryCellAndSaysWhichAreInfeasible) {
   const TransferTable table = parse_transfer_table(
       "sources,target,order,affinity,gain,quality\n"
