@@ -1,6 +1,8 @@
 #include "transfer/encode_job.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -8,6 +10,7 @@
 #include "framework/nn/safetensors.h"
 #include "transfer/device.h"
 #include "transfer/job_kinds.h"
+#include "transfer/joint_task.h"
 #include "transfer/representation.h"
 
 namespace affinis::transfer {
@@ -20,7 +23,7 @@ class EncodeKind : public run::JobKind {
   void run(run::JobContext& context) const override {
     const EncodeSpec spec = encode_spec_from_json(context.job.spec);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
-    const std::shared_ptr<const task::Task> task = make_task(environment_, spec.source, *data, spec.study);
+    const std::shared_ptr<const task::Task> task = task_of(spec, *data);
     const auto encoder = nn::make_encoder({.input_channels = task->info().input_channels, .width = spec.study.scale.width});
     const c10::Device device = device_of_slot(context.device);
     encoder->to(device);
@@ -39,6 +42,20 @@ class EncodeKind : public run::JobKind {
   }
 
  private:
+  /// Whose encoder_input() is encoded: the source's, or of a joint network that of a task whose images are the encoder's own.
+  std::shared_ptr<const task::Task> task_of(const EncodeSpec& spec, const data::DataSet& data) const {
+    if (spec.tasks.empty()) return make_task(environment_, spec.source, data, spec.study);
+    std::vector<std::shared_ptr<const task::Task>> tasks;
+    std::vector<task::TaskInfo> infos;
+    for (const std::string& name : spec.tasks) {
+      tasks.push_back(make_task(environment_, name, data, spec.study));
+      infos.push_back(tasks.back()->info());
+    }
+    const std::int64_t channels = shared_input_channels(infos);
+    const auto own = std::find_if(tasks.begin(), tasks.end(), [&](const auto& task) { return task->info().input_channels == channels; });
+    return own != tasks.end() ? *own : make_joint_task(tasks.front(), {channels, 0, 0});
+  }
+
   static std::filesystem::path network_folder(const run::JobContext& context) {
     for (const auto& [name, folder] : context.inputs) {
       if (name != kDataJob) return folder;

@@ -6,6 +6,7 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "transfer/encode_job.h"
+#include "transfer/joint_job.h"
 #include "transfer/train_job.h"
 #include "transfer/transfer_job.h"
 
@@ -43,6 +44,8 @@ double steps_of(const train::TrainerOptions& options) {
 
 }  // namespace
 
+std::string joint_source_name(const std::vector<std::string>& tasks) { return "joint:" + join(tasks, "&"); }
+
 std::string encode_job_name(const std::string& source) { return "encode/" + source; }
 
 nlohmann::json to_json(const TrainSpec& spec) {
@@ -73,10 +76,14 @@ TrainSpec train_spec_from_json(const nlohmann::json& json) {
   return spec;
 }
 
-nlohmann::json to_json(const EncodeSpec& spec) { return {{"study", to_json(spec.study)}, {"source", spec.source}}; }
+nlohmann::json to_json(const EncodeSpec& spec) {
+  nlohmann::json json = {{"study", to_json(spec.study)}, {"source", spec.source}};
+  if (!spec.tasks.empty()) json["tasks"] = spec.tasks;
+  return json;
+}
 
 EncodeSpec encode_spec_from_json(const nlohmann::json& json) {
-  return {study_spec_from_json(json.at("study")), json.at("source").get<std::string>()};
+  return {study_spec_from_json(json.at("study")), json.at("source").get<std::string>(), json.value("tasks", std::vector<std::string>{})};
 }
 
 nlohmann::json to_json(const TransferSpec& spec) {
@@ -105,6 +112,34 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
   spec.rung_images = json.value("rung_images", std::int64_t{0});
   return spec;
 }
+
+nlohmann::json to_json(const JointSpec& spec) {
+  nlohmann::json json = {{"study", to_json(spec.study)},
+                         {"tasks", spec.tasks},
+                         {"trainer", train::to_json(spec.trainer)},
+                         {"validation_images", spec.validation_images},
+                         {"keep_weights", spec.keep_weights}};
+  // The seed means nothing where nothing is drawn by it.
+  if (spec.missing_labels > 0) {
+    json["missing_labels"] = spec.missing_labels;
+    json["missing_seed"] = spec.missing_seed;
+  }
+  return json;
+}
+
+JointSpec joint_spec_from_json(const nlohmann::json& json) {
+  JointSpec spec;
+  spec.study = study_spec_from_json(json.at("study"));
+  spec.tasks = json.at("tasks").get<std::vector<std::string>>();
+  spec.trainer = train::trainer_options_from_json(json.at("trainer"));
+  spec.validation_images = json.at("validation_images").get<std::int64_t>();
+  spec.keep_weights = json.at("keep_weights").get<bool>();
+  spec.missing_labels = json.value("missing_labels", 0.0);
+  spec.missing_seed = json.value("missing_seed", std::int64_t{1});
+  return spec;
+}
+
+std::filesystem::path head_folder(const std::string& task) { return std::filesystem::path("heads") / task; }
 
 std::string rung_job_name(const std::vector<std::string>& sources, const std::string& target, std::int64_t until) {
   return fmt::format("{}{}--{}@{}", kRungPrefix, join(sources, "+"), target, until);
@@ -153,10 +188,23 @@ run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, co
   return job;
 }
 
+run::Job make_joint_job(const JointSpec& spec, const std::string& name, std::vector<std::string> inputs) {
+  run::Job job;
+  job.kind = kJointKind;
+  job.name = name;
+  job.spec = to_json(spec);
+  job.inputs = std::move(inputs);
+  job.group = join(spec.tasks, "+");
+  const double step = kEncoderStepCost - kDecoderStepCost + kDecoderStepCost * static_cast<double>(spec.tasks.size());
+  job.cost = step * steps_of(spec.trainer);
+  return job;
+}
+
 void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment) {
   kinds.add(kTrainKind, {}, make_train_kind(environment));
   kinds.add(kEncodeKind, {}, make_encode_kind(environment));
   kinds.add(kTransferKind, {}, make_transfer_kind(environment));
+  kinds.add(kJointKind, {}, make_joint_kind(environment));
 }
 
 }  // namespace affinis::transfer

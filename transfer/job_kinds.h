@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@ struct TrainSpec {
 struct EncodeSpec {
   StudySpec study;
   std::string source;
+  std::vector<std::string> tasks = {};  ///< of a joint network; empty: the source is a task, and the network its own
 };
 
 /// Trains transfer function + fresh head on cached representations and evaluates it on the test split.
@@ -51,12 +53,25 @@ struct TransferSpec {
   std::int64_t rung_images = 0;  ///< 0: all
 };
 
+/// Trains one shared encoder with a head for each of the tasks and evaluates every head on the test split.
+struct JointSpec {
+  StudySpec study;
+  std::vector<std::string> tasks;        ///< sorted, each once
+  train::TrainerOptions trainer;         ///< with its balance
+  std::int64_t validation_images = 128;  ///< of the transfer split; 0: none
+  double missing_labels = 0;             ///< share of labels taken away at random while training, each task's by itself
+  std::int64_t missing_seed = 1;
+  bool keep_weights = true;
+};
+
 nlohmann::json to_json(const TrainSpec& spec);
 TrainSpec train_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const EncodeSpec& spec);
 EncodeSpec encode_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const TransferSpec& spec);
 TransferSpec transfer_spec_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const JointSpec& spec);
+JointSpec joint_spec_from_json(const nlohmann::json& json);
 
 /// Each job's inputs are `inputs` (the data job, when there is one) and what it reads beside them.
 run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs);
@@ -66,17 +81,26 @@ run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const 
 run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
                            std::vector<std::string> inputs, const std::string& earlier = {});
 
-/// Registers the kinds "train", "encode" and "transfer".
+run::Job make_joint_job(const JointSpec& spec, const std::string& name, std::vector<std::string> inputs);
+
+/// Registers the kinds "train", "encode", "transfer" and "joint".
 void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment);
 
 inline constexpr const char* kTrainKind = "train";
 inline constexpr const char* kEncodeKind = "encode";
 inline constexpr const char* kTransferKind = "transfer";
+inline constexpr const char* kJointKind = "joint";
 
 /// Name of the role of task-specific networks: the gold standard.
 inline constexpr const char* kSelfRole = "self";
 /// Name of the role of heads that learn on an encoder as it was drawn, on the networks' data. Not "random", which is a task.
 inline constexpr const char* kRandomEncoderRole = "random_encoder";
+/// Name of joint networks in loss files.
+inline constexpr const char* kJointRole = "joint";
+/// Where in a joint training's folder a head's losses.h5, result.json and pictures are.
+std::filesystem::path head_folder(const std::string& task);
+/// "joint:a&b": what the encoder of a joint network is called as a source. Not a+b, which are two sources.
+std::string joint_source_name(const std::vector<std::string>& tasks);
 /// "encode/<source>": where a transfer looks for a source's representations.
 std::string encode_job_name(const std::string& source);
 

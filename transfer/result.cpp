@@ -26,6 +26,12 @@ nlohmann::json metrics_json(const task::TaskInfo& info, const std::vector<double
   return metrics;
 }
 
+std::filesystem::path picture_path(const std::filesystem::path& folder, const char* what, std::int64_t i) {
+  return folder / kPictureFolder / fmt::format("{}.{}.png", what, i);
+}
+
+}  // namespace
+
 nlohmann::json curve_json(const std::vector<train::CurvePoint>& curve) {
   nlohmann::json points = nlohmann::json::array();
   for (const train::CurvePoint& point : curve) {
@@ -37,22 +43,20 @@ nlohmann::json curve_json(const std::vector<train::CurvePoint>& curve) {
   return points;
 }
 
-std::filesystem::path picture_path(const std::filesystem::path& folder, const char* what, std::int64_t i) {
-  return folder / kPictureFolder / fmt::format("{}.{}.png", what, i);
+void write_result_files(const std::filesystem::path& folder, const task::Task& task, const TrainedResult& result) {
+  write_loss_file(folder / kLossFile, {task.info().name, result.name, result.test.indices, result.test.losses});
+  write_json(folder / kResultFile, {{"task", task.info().name},
+                                    {"name", result.name},
+                                    {"parameters", result.parameters},
+                                    {"images", result.images},
+                                    {"steps", result.training.steps},
+                                    {"mean_loss", number(result.test.mean_loss)},
+                                    {"metrics", metrics_json(task.info(), result.test.metrics)},
+                                    {"curve", curve_json(result.training.curve)}});
 }
 
-}  // namespace
-
 void write_result(run::JobContext& context, const task::Task& task, const TrainedResult& result) {
-  write_loss_file(context.folder / kLossFile, {task.info().name, result.name, result.test.indices, result.test.losses});
-  write_json(context.folder / kResultFile, {{"task", task.info().name},
-                                            {"name", result.name},
-                                            {"parameters", result.parameters},
-                                            {"images", result.images},
-                                            {"steps", result.training.steps},
-                                            {"mean_loss", number(result.test.mean_loss)},
-                                            {"metrics", metrics_json(task.info(), result.test.metrics)},
-                                            {"curve", curve_json(result.training.curve)}});
+  write_result_files(context.folder, task, result);
   context.metrics["mean_loss"] = result.test.mean_loss;
   context.metrics["steps"] = static_cast<double>(result.training.steps);
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ATen/core/Tensor.h>
+#include <nlohmann/json_fwd.hpp>
 
 #include "framework/run/job.h"
 #include "framework/task/task.h"
@@ -21,6 +22,12 @@ struct TrainedResult {
   train::TrainingResult training;
   train::Evaluation test;
 };
+
+/// Writes losses.h5 and result.json into `folder`. Nothing in them depends on the clock.
+void write_result_files(const std::filesystem::path& folder, const task::Task& task, const TrainedResult& result);
+
+/// The points of a learning curve, as result.json has them.
+nlohmann::json curve_json(const std::vector<train::CurvePoint>& curve);
 
 /// Writes losses.h5 and result.json into the job's folder and sets its metrics. Nothing in them depends on the clock.
 void write_result(run::JobContext& context, const task::Task& task, const TrainedResult& result);
