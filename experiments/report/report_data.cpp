@@ -34,6 +34,50 @@ constexpr double kMostBudgets = 40;
 constexpr double kSolveSeconds = 5;
 constexpr std::size_t kFingerprintDigits = 16;
 
+/// What joint trainings gave, as `multi_task` in experiments/study writes it.
+Shape multi_task_shape() {
+  const Shape numbers = Shape::list(Shape::number());
+  const Shape matrix = Shape::list(numbers.required());
+  const Shape interval = Shape::object({{"value", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}});
+  const Shape images = Shape::object({{"value", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}, {"unit", Shape::text()}});
+  const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"joint", Shape::number()}, {"single", Shape::number()}});
+  const Shape task = Shape::object({{"task", Shape::text().required()},
+                                    {"loss", Shape::number()},
+                                    {"single_loss", Shape::number()},
+                                    {"change", interval},
+                                    {"loss_change", interval},
+                                    {"win_rate", Shape::number()},
+                                    {"metrics", Shape::list(metric)}});
+  const Shape series = Shape::map(numbers);
+  const Shape telemetry = Shape::object({{"steps", numbers},
+                                         {"weight", series},
+                                         {"loss", series},
+                                         {"gradient_norm", series},
+                                         {"conflict", Shape::object({{"steps", numbers.required()}, {"mean_cosine", numbers.required()}, {"conflicting", numbers.required()}})},
+                                         {"cosine", matrix}});
+  const Shape training = Shape::object(
+      {{"tasks", Shape::list(Shape::text()).required()},
+       {"balancer", Shape::text().required()},
+       {"missing_labels", Shape::number()},
+       {"seeds", numbers},
+       {"parameters", Shape::number()},
+       {"seconds", Shape::number()},
+       {"delta_m", Shape::object({{"metrics", interval.required()}, {"tasks", interval.required()}, {"losses", interval.required()}, {"images", images}})},
+       {"per_task", Shape::list(task).required()},
+       {"telemetry", telemetry}});
+  const Shape point = Shape::object({{"balancer", Shape::text().required()}, {"losses", numbers.required()}, {"seeds", matrix}});
+  const Shape plane = Shape::object(
+      {{"tasks", Shape::list(Shape::text()).required()}, {"points", Shape::list(point).required()}, {"front", numbers}, {"single", numbers}});
+  const Shape partners = Shape::object({{"balancer", Shape::text()},
+                                        {"tasks", Shape::list(Shape::text()).required()},
+                                        {"change", matrix.required()},
+                                        {"low", matrix.required()},
+                                        {"high", matrix.required()},
+                                        {"seed_low", matrix.required()},
+                                        {"seed_high", matrix.required()}});
+  return Shape::object({{"trainings", Shape::list(training).required()}, {"pareto", Shape::list(plane)}, {"partners", partners}});
+}
+
 Shape summary_shape() {
   const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"value", Shape::number()}, {"higher_is_better", Shape::flag()}});
   const Shape point = Shape::object({{"step", Shape::number().required()}, {"train_loss", Shape::number()}, {"validation_loss", Shape::number()}});
@@ -80,6 +124,7 @@ Shape summary_shape() {
        {"data", Shape::object({{"attribution", Shape::text()}, {"contact_sheet", Shape::text()}, {"splits", Shape::map(split)}})},
        {"tasks", Shape::list(task)},
        {"tournaments", Shape::list(tournament)},
+       {"multi_task", multi_task_shape()},
        {"baselines", Shape::map(Shape::object({{"gain_against", Shape::text()}, {"shallow_gain", Shape::map(Shape::number())}}))},
        {"costs", Shape::list(Shape::object({{"stage", Shape::text().required()}, {"jobs", Shape::number()}, {"seconds", Shape::number()}}))},
        {"seconds", Shape::number()},

@@ -36,6 +36,7 @@ constexpr double kViewBytesPerPixel = 7;
 constexpr double kPictureBytesPerPixel = 1.5;
 constexpr double kJobBytes = 12e3;  // done.json, log, learning curve, headers
 constexpr double kActivationBytes = 36;  // for each pixel and channel of width that a training step keeps
+constexpr double kHeadActivationBytes = 12;  // likewise, of a further head
 constexpr double kProgramBytes = 450e6;
 
 double square(double value) { return value * value; }
@@ -96,6 +97,20 @@ double train_seconds(const transfer::TrainSpec& spec, const SplitSizes& sizes) {
   return size_factor(spec.study.scale) * (trained_images(spec.trainer, images) * each.train + tested * each.test);
 }
 
+double joint_seconds(const transfer::JointSpec& spec, const SplitSizes& sizes) {
+  const double images = used(spec.study.train.count, sizes.train);
+  const auto heads = static_cast<double>(spec.tasks.size());
+  const double trained = trained_images(spec.trainer, images);
+  double tested = used(spec.study.test.count, sizes.test);
+  if (spec.validation_images > 0 && spec.trainer.evaluate_every > 0) {
+    const double steps = trained / static_cast<double>(spec.trainer.batch_size);
+    tested += std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) * static_cast<double>(spec.validation_images);
+  }
+  // A head costs what a transfer's does; the encoder is what a network has beside one.
+  const ImageSeconds encoder{kEncoderSeconds.train - kTransferSeconds.train, kEncoderSeconds.test - kTransferSeconds.test};
+  return size_factor(spec.study.scale) * (trained * (encoder.train + heads * kTransferSeconds.train) + tested * (encoder.test + heads * kTransferSeconds.test));
+}
+
 /// What the model says alone.
 double model_seconds(const std::string& kind, const nlohmann::json& spec, const SplitSizes& sizes) {
   if (kind == kRenderKind) {
@@ -103,6 +118,7 @@ double model_seconds(const std::string& kind, const nlohmann::json& spec, const 
     return kJobSeconds + views(rooms) * kViewSeconds * square(static_cast<double>(rooms.image_side) / kDeskSide);
   }
   if (kind == transfer::kTrainKind) return kJobSeconds + train_seconds(transfer::train_spec_from_json(spec), sizes);
+  if (kind == transfer::kJointKind) return kJobSeconds + joint_seconds(transfer::joint_spec_from_json(spec), sizes);
   if (kind == transfer::kEncodeKind) {
     const transfer::StudySpec study = transfer::encode_spec_from_json(spec).study;
     const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
@@ -135,6 +151,12 @@ double model_bytes(const run::Job& job, const SplitSizes& sizes) {
     if (spec.keep_weights) bytes += kWeightBytes * (encoder_parameters(spec.study.scale) + decoder_parameters(spec.study.scale));
     return bytes;
   }
+  if (job.kind == transfer::kJointKind) {
+    const transfer::JointSpec spec = transfer::joint_spec_from_json(job.spec);
+    const auto heads = static_cast<double>(spec.tasks.size());
+    const double weights = encoder_parameters(spec.study.scale) + heads * decoder_parameters(spec.study.scale);
+    return heads * evaluated_bytes(spec.study, sizes) + (spec.keep_weights ? kWeightBytes * weights : 0);
+  }
   if (job.kind == transfer::kEncodeKind) {
     const transfer::StudySpec study = transfer::encode_spec_from_json(job.spec).study;
     const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
@@ -148,6 +170,21 @@ double model_bytes(const run::Job& job, const SplitSizes& sizes) {
     return evaluated_bytes(spec.study, sizes) + (spec.keep_weights ? kWeightBytes * decoder_parameters(spec.study.scale) : 0);
   }
   return kJobBytes;
+}
+
+/// Most heads that a network of the study has, from the words of its settings.
+double most_heads(const StudyOptions& options) {
+  const std::vector<std::string>& chosen = options.mtl.tasks.empty() ? options.tasks.names : options.mtl.tasks;
+  constexpr std::size_t kWholeBank = 26;
+  std::size_t most = 1;
+  for (const std::vector<std::string>* groups : {&options.mtl.groups, &options.tasks.joint_sources}) {
+    for (const std::string& group : *groups) {
+      const bool all = group == "all" || group == "subsets";
+      const std::size_t named = static_cast<std::size_t>(std::count(group.begin(), group.end(), '+')) + 1;
+      most = std::max(most, all ? (chosen.empty() ? kWholeBank : chosen.size()) : group == "pairs" ? 2 : named);
+    }
+  }
+  return static_cast<double>(most);
 }
 
 }  // namespace
@@ -218,12 +255,14 @@ JobEstimate Estimator::estimate(const run::Job& job) const {
 
 double Estimator::worker_bytes() const {
   const nn::Scale scale{"", options_.scale.image_side, options_.scale.width};
-  const double parameters = encoder_parameters(scale) + decoder_parameters(scale);
+  const double heads = most_heads(options_);
+  const double parameters = encoder_parameters(scale) + heads * decoder_parameters(scale);
   constexpr double kWithGradientsAndMoments = 4;
-  const auto batch = static_cast<double>(std::max(options_.network.batch_size, options_.scratch.batch_size));
+  const auto batch = static_cast<double>(heads > 1 ? std::max(options_.network.batch_size, options_.mtl.trainer.batch_size)
+                                                   : std::max(options_.network.batch_size, options_.scratch.batch_size));
   const double side = static_cast<double>(scale.image_side);
   return kProgramBytes + kWithGradientsAndMoments * kWeightBytes * parameters +
-         batch * side * side * static_cast<double>(scale.width) * kActivationBytes +
+         batch * side * side * static_cast<double>(scale.width) * (kActivationBytes + (heads - 1) * kHeadActivationBytes) +
          options_.run.worker_memory_gib * static_cast<double>(std::int64_t{1} << 30);
 }
 
@@ -231,7 +270,7 @@ double Estimator::checkpoint_bytes() const {
   const nn::Scale scale{"", options_.scale.image_side, options_.scale.width};
   constexpr double kWithMoments = 3;
   constexpr double kCheckpoints = 2;
-  return kCheckpoints * kWithMoments * kWeightBytes * (encoder_parameters(scale) + decoder_parameters(scale));
+  return kCheckpoints * kWithMoments * kWeightBytes * (encoder_parameters(scale) + most_heads(options_) * decoder_parameters(scale));
 }
 
 }  // namespace affinis::experiments

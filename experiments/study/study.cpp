@@ -7,6 +7,7 @@
 #include "experiments/report/report.h"
 #include "experiments/study/adaptive.h"
 #include "experiments/study/analysis.h"
+#include "experiments/study/multi_task.h"
 #include "experiments/study/render_job.h"
 #include "experiments/study/summary.h"
 #include "framework/core/error.h"
@@ -157,7 +158,9 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   if (results.contains(transfer::kDataJob) || !study.options().data.folder.empty()) write_contact_sheet(study, results, folder);
   nlohmann::json summary = study_summary(study, run, folder, tables, computed, drawn);
   if (!summary["data"].is_null()) summary["data"]["contact_sheet"] = kContactSheetFile;
+  if (nlohmann::json multi_task = multi_task_json(study, results, logger); !multi_task.is_null()) summary["multi_task"] = std::move(multi_task);
   write_json(folder / kSummaryFile, summary);
+  write_group_tables(study, results, folder);
   write_report(folder, logger);
 }
 

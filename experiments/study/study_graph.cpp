@@ -66,6 +66,9 @@ StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskReg
   AFFINIS_CHECK(!transfers || (!sources_.empty() && !targets_.empty()), ErrorCode::kConfig,
                 "[tasks] leaves {} sources and {} targets; a study needs at least one of each", sources_.size(), targets_.size());
   std::set_union(sources_.begin(), sources_.end(), targets_.begin(), targets_.end(), std::back_inserter(tasks_));
+  if (transfers) find_joint_sources();
+  // Refused here, before anything is written.
+  if (!options_.mtl.groups.empty()) static_cast<void>(joint_groups());
   for (const std::string& override : chosen.overrides) {
     static_cast<void>(registry_->get(affinis::split(override.substr(0, override.find('=')), '.').at(1)));
   }
@@ -75,7 +78,7 @@ std::vector<std::string> StudyGraph::data_inputs() const {
   return options_.data.folder.empty() ? std::vector<std::string>{transfer::kDataJob} : std::vector<std::string>{};
 }
 
-void StudyGraph::add_training(const std::string& task, const std::string& role) {
+transfer::TrainSpec StudyGraph::train_spec(const std::string& task, const std::string& role) const {
   transfer::TrainSpec spec;
   spec.study = spec_;
   spec.task = task;
@@ -91,15 +94,20 @@ void StudyGraph::add_training(const std::string& task, const std::string& role) 
                : random            ? transfer::TrunkKind::kRandom
                                    : transfer::TrunkKind::kEncoder;
   spec.trainer = options_.trainer(network || random ? "network" : little_data ? "scratch" : "constant", task);
-  graph_.add(transfer::make_train_job(spec, network ? network_job(task) : baseline_job(role, task), data_inputs()));
+  return spec;
+}
+
+void StudyGraph::add_training(const std::string& task, const std::string& role) {
+  const std::string name = role == transfer::kSelfRole ? network_job(task) : baseline_job(role, task);
+  graph_.add(transfer::make_train_job(train_spec(task, role), name, data_inputs()));
 }
 
 void StudyGraph::add_networks() {
   if (options_.data.folder.empty()) graph_.add(make_render_job(options_.rooms));
-  for (const std::string& task : tasks_) add_training(task, transfer::kSelfRole);
-  for (const std::string& source : options_.search.max_order > 0 ? sources_ : std::vector<std::string>{}) {
-    graph_.add(transfer::make_encode_job({spec_, source}, transfer::encode_job_name(source), network_job(source), data_inputs()));
-  }
+  // Joint networks that are compared with nothing need no others.
+  const bool own = options_.search.max_order > 0 || options_.mtl.groups.empty() || options_.mtl.baselines;
+  for (const std::string& task : own ? tasks_ : std::vector<std::string>{}) add_training(task, transfer::kSelfRole);
+  for (const std::string& source : options_.search.max_order > 0 ? sources_ : std::vector<std::string>{}) add_encoding(source);
   for (const std::string& target : options_.search.max_order > 0 ? targets_ : std::vector<std::string>{}) {
     if (options_.search.scratch) add_training(target, "scratch");
     if (options_.search.shallow) add_training(target, "shallow");
@@ -108,6 +116,7 @@ void StudyGraph::add_networks() {
     if (options_.search.constant) add_training(task, "constant");
     if (options_.search.random_encoder && registry_->get(task)->info.encoder_learns) add_training(task, transfer::kRandomEncoderRole);
   }
+  add_joint();
 }
 
 std::vector<Candidate> StudyGraph::first_order() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,19 @@ struct DroppedTransfer {
   double high = 0;
 };
 
+/// A network that several tasks share.
+struct JointTraining {
+  std::vector<std::string> tasks;  ///< sorted
+  std::string balancer;
+  std::int64_t seed = 1;
+  double missing_labels = 0;
+
+  /// "joint/a+b/gradnorm/1", with "/missing-0.3" behind it where labels are taken away.
+  std::string job_name() const;
+  /// The tasks joined by +; a count and a checksum where that is too long for a folder's name.
+  std::string label() const;
+};
+
 /// Turns a study's settings into jobs. Jobs are added order by order, since what is worth trying at order 2 is known after order 1.
 class StudyGraph {
  public:
@@ -48,8 +62,21 @@ class StudyGraph {
   const std::vector<DroppedTransfer>& dropped() const { return dropped_; }
   void note_dropped(const std::vector<DroppedTransfer>& dropped) { dropped_.insert(dropped_.end(), dropped.begin(), dropped.end()); }
 
-  /// Data, networks, encodings and baselines.
+  /// Data, networks, encodings, baselines and joint networks.
   void add_networks();
+  /// Joint networks as [mtl] says, each with every balancer, share of missing labels and seed, and the task-specific ones of those seeds.
+  /// Throws Error(kUsage/kConfig) for groups that cannot be. add_networks() calls this.
+  void add_joint();
+  /// Sources that are joint networks: the name as a source, and the training.
+  const std::map<std::string, JointTraining>& joint_sources() const { return joint_sources_; }
+  const std::vector<JointTraining>& joint() const { return joint_; }
+  /// Tasks that "all", "pairs" and "subsets" of [mtl] are of, sorted.
+  std::vector<std::string> joint_tasks() const;
+  std::vector<std::int64_t> joint_seeds() const;
+  /// Job of a task's own network with this seed.
+  std::string single_job(const std::string& task, std::int64_t seed) const;
+  /// The same of the width mtl.narrow_width.
+  static std::string narrow_job(const std::string& task, std::int64_t seed);
   /// The task-specific network of one task alone.
   void add_network(const std::string& task) { add_training(task, transfer::kSelfRole); }
   /// Trained to the end, from the rung that ended at step `from` (0: from the beginning).
@@ -70,7 +97,14 @@ class StudyGraph {
  private:
   std::vector<std::string> data_inputs() const;
   transfer::TransferSpec transfer_spec(const Candidate& candidate) const;
+  transfer::TrainSpec train_spec(const std::string& task, const std::string& role) const;
   void add_training(const std::string& task, const std::string& role);
+  std::vector<std::vector<std::string>> joint_groups() const;
+  std::vector<std::string> group_of(const std::string& names) const;
+  void add_joint_training(const JointTraining& training);
+  void add_encoding(const std::string& source);
+  void find_joint_sources();
+  train::BalanceOptions balance_of(const std::vector<std::string>& group, const std::string& balancer) const;
   std::vector<std::string> encodings_of(const Candidate& candidate) const;
 
   StudyOptions options_;
@@ -81,6 +115,8 @@ class StudyGraph {
   std::vector<std::string> tasks_;
   run::JobGraph graph_;
   std::vector<DroppedTransfer> dropped_;
+  std::vector<JointTraining> joint_;
+  std::map<std::string, JointTraining> joint_sources_;
 };
 
 /// Whether the job is a transfer trained to its end, not a rung of one.

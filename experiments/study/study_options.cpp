@@ -54,6 +54,9 @@ const std::vector<OptionField>& TaskOptions::fields() {
       option("names", &TaskOptions::names, "the task dictionary; empty: every task there is"),
       option("sources", &TaskOptions::sources, "tasks that others may learn from; empty: all of names that may"),
       option("targets", &TaskOptions::targets, "tasks to be learnt from others; empty: all of names that may"),
+      option("joint_sources", &TaskOptions::joint_sources,
+             "sources that are networks of several tasks, each the tasks joined by + (rgb2depth+rgb2sfnorm), trained as [mtl] and [balance] say and "
+             "named joint:rgb2depth&rgb2sfnorm; each counts as one source"),
       option("paper_compatible", &TaskOptions::paper_compatible,
              "the original's known defects (tanh on semantic logits, no clipping) instead of the right thing"),
       option("soft_labels", &TaskOptions::soft_labels,
@@ -112,6 +115,39 @@ const std::vector<OptionField>& SearchOptions::fields() {
   return table;
 }
 
+const std::vector<OptionField>& MultiTaskOptions::fields() {
+  using T = MultiTaskOptions;
+  static const std::vector<OptionField> table = [] {
+    std::vector<OptionField> fields = {
+        option("groups", &T::groups,
+               "which tasks share a network: all, pairs, subsets (of two and more), singles (task-specific networks alone), or tasks joined by + "
+               "(rgb2depth+rgb2sfnorm); empty: no joint training"),
+        option("tasks", &T::tasks, "the tasks that all, pairs and subsets are of; empty: all of the study's whose encoder learns"),
+        option("balancers", &T::balancers, "balancers that each group is trained with; empty: that of [balance]"),
+        option("seeds", &T::seeds, "seeds that each joint network, and each task's own to compare with, is trained with; empty: network.seed"),
+        option("missing_labels", &T::missing_labels,
+               "shares of the labels that are taken away at random while training, for each task by itself; each share is tried",
+               {.minimum = 0, .maximum = 0.99}),
+        option("missing_seed", &T::missing_seed, "seed of the draw of the labels that are taken away", {.minimum = 0}),
+        option("baselines", &T::baselines, "train each task's own network of the same width with every seed, to compare with"),
+        option("narrow_width", &T::narrow_width,
+               "width of further task-specific networks, cheaper candidates when tasks are grouped (cost: the square of the widths' ratio); 0: none",
+               {.minimum = 0, .maximum = 256}),
+        option("early", &T::early, "share of a training after which the early validation losses of networks.csv are taken",
+               {.minimum = 0, .maximum = 1}),
+    };
+    for (const OptionField& field : train::TrainerOptions::fields()) {
+      if (field.name == "seed") continue;
+      OptionField own = field;
+      own.get = [get = field.get](const void* options) { return get(&static_cast<const T*>(options)->trainer); };
+      own.set = [set = field.set](void* options, const OptionValue& value) { set(&static_cast<T*>(options)->trainer, value); };
+      fields.push_back(std::move(own));
+    }
+    return fields;
+  }();
+  return table;
+}
+
 const std::vector<OptionField>& TaxonomyOptions::fields() {
   static const std::vector<OptionField> table = {
       option("budgets", &TaxonomyOptions::budgets, "supervision budgets to solve for; empty: 1 to the number of sources", {.minimum = 0}),
@@ -137,6 +173,7 @@ StudyOptions::StudyOptions() {
   transfer.epochs = 200;
   transfer.weight_decay = 1e-5;
   transfer.schedule = "cosine";
+  mtl.trainer.schedule = "cosine";
 }
 
 std::vector<OptionSection> StudyOptions::sections() {
@@ -150,6 +187,8 @@ std::vector<OptionSection> StudyOptions::sections() {
           option_section("constant", "Fitting of the best constant guess", constant),
           option_section("transfer", "Training of transfers, on the transfer split", transfer),
           option_section("search", "Which transfers are tried", search),
+          option_section("mtl", "Joint trainings of several tasks, on the train split, and what they are compared with", mtl),
+          option_section("balance", "How the heads of a joint training share the encoder", balance),
           option_section("taxonomy", "Taxonomies solved at the end", taxonomy),
           option_section("run", "Where and how jobs run", run),
           option_section("slurm", "How array tasks are asked for (run --on slurm)", slurm)};
@@ -172,6 +211,14 @@ void StudyOptions::finish() {
                 "taxonomy.gain_against is '{}', but search.{} is false; switch it on or measure gain against the other baseline",
                 taxonomy.gain_against, taxonomy.gain_against);
   for (const char* section : {"network", "scratch", "constant", "transfer"}) check_trainer(section, trainer(section, ""));
+  check_trainer("mtl", mtl.trainer);
+  for (const std::string& balancer : mtl.balancers) {
+    train::BalanceOptions known;
+    set_option(option_section("balance", "", known), "balancer", balancer, "mtl.balancers");
+  }
+  AFFINIS_CHECK(mtl.narrow_width == 0 || (mtl.narrow_width >= 4 && mtl.narrow_width < scale.width), ErrorCode::kConfig,
+                "mtl.narrow_width is {}, but must lie between 4 and below scale.width, which is {}; 0 trains no narrow networks", mtl.narrow_width,
+                scale.width);
   for (const std::string& override : tasks.overrides) {
     const std::vector<std::string> parts = split(override.substr(0, override.find('=')), '.');
     AFFINIS_CHECK(parts.size() == 3 && override.find('=') != std::string::npos, ErrorCode::kConfig,

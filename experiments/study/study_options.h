@@ -38,6 +38,7 @@ struct TaskOptions {
   std::vector<std::string> targets;  ///< empty: all of `names` that may be targets
   bool paper_compatible = false;
   bool soft_labels = false;
+  std::vector<std::string> joint_sources;  ///< sets of tasks joined by +, each of which shares an encoder that is a source
   std::vector<std::string> plugins;    ///< shared libraries with tasks
   std::vector<std::string> overrides;  ///< "network.class_places.weight_decay=1e-5"
 
@@ -76,6 +77,23 @@ struct SearchOptions {
   static const std::vector<OptionField>& fields();
 };
 
+/// Which tasks are learnt together, under which balancers; nothing is without a group.
+struct MultiTaskOptions {
+  std::vector<std::string> groups;       ///< "all", "pairs", "subsets", "singles", or tasks joined by +
+  std::vector<std::string> tasks;        ///< what the words stand for; empty: all of the study's whose encoder learns
+  std::vector<std::string> balancers;    ///< empty: that of [balance]
+  std::vector<std::int64_t> seeds;       ///< of joint and task-specific networks alike; empty: that of [network]
+  std::vector<double> missing_labels = {0};  ///< shares of labels taken away at random, each tried
+  std::int64_t missing_seed = 1;
+  bool baselines = true;                 ///< task-specific networks for every seed, to compare with
+  std::int64_t narrow_width = 0;         ///< task-specific networks of this width too, as cheaper candidates for groups; 0: none
+  double early = 0.2;                    ///< share of the training after which early validation losses are taken
+  train::TrainerOptions trainer;         ///< of joint trainings; balance and seed come from elsewhere
+
+  /// The lists above and, in the same section, the trainer's settings but its seed.
+  static const std::vector<OptionField>& fields();
+};
+
 /// The taxonomies that are solved at the end.
 struct TaxonomyOptions {
   std::vector<std::int64_t> budgets;     ///< empty: 1 to the number of sources
@@ -99,6 +117,8 @@ struct StudyOptions {
   train::TrainerOptions constant;
   train::TrainerOptions transfer;
   SearchOptions search;
+  MultiTaskOptions mtl;
+  train::BalanceOptions balance;
   TaxonomyOptions taxonomy;
   run::RunOptions run;
   run::SlurmOptions slurm;

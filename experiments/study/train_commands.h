@@ -4,7 +4,7 @@
 
 namespace affinis::experiments {
 
-/// train TASK, transfer: one training outside an experiment file.
+/// train TASK, transfer, mtl: one training outside an experiment file.
 void add_train_commands(CLI::App& app, CommandContext& context);
 
 }  // namespace affinis::experiments

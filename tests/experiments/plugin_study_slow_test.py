@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Plug-ins in studies: the worked example as a novel target, tasks that throw, libraries that are refused."""
+import json
 import os
 import unittest
 
@@ -9,6 +10,7 @@ from tiny_study import read
 
 BUILD = os.path.dirname(os.path.abspath(AFFINIS))
 FREE_FLOOR = os.path.join(BUILD, "plugins", "libfree_floor.so")
+CELLS = os.path.join(BUILD, "plugins", "libcell_statistics.so")
 THROWS = os.path.join(BUILD, "tests", "plugins", "libthrows.so")
 SMALL = tiny_study.ROOMS.replace("[rooms]\n", "").split("\n")
 
@@ -38,6 +40,18 @@ class PluginStudy(CliTest):
         self.assertIn("transfer.rgb2depth--free_floor", jobs)
         self.assertNotIn("encode.free_floor", jobs)
         self.assertIn("Free Floor", read(self.folder, "out", "report.html").decode())
+
+    def test_fifty_heads_share_an_encoder(self):
+        file = os.path.join(SOURCE, "experiments", "hydra-50.toml")
+        self.succeed("run", file, "--out", "out", "--set", "tasks.plugins=" + CELLS, *TINY, *small("mtl"), "--set", "rooms.views_per_room=6")
+        jobs = tiny_study.job_names(self.path("out"))
+        self.assertEqual(len(jobs), 2, jobs)
+        folder = os.path.join(self.path("out"), "jobs", next(name for name in os.listdir(self.path("out/jobs")) if name.startswith("joint.50-tasks-")))
+        heads = json.loads(read(folder, "result.json"))["heads"]
+        self.assertEqual(len(heads), 50)
+        self.assertEqual(sorted(os.listdir(os.path.join(folder, "heads"))), sorted(heads))
+        self.assertEqual(sum(name.startswith("cell_") for name in heads), 25)
+        self.assertGreater(sum(head["mean_loss"] is not None for head in heads.values()), 45)
 
     def test_tasks_that_throw_are_named_and_the_others_go_on(self):
         text = tiny_study.TEXT.replace('names = ["edge2d", "rgb2depth", "class_places"]',

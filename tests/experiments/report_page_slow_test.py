@@ -178,6 +178,59 @@ class ReportPage(PageTest):
         self.assertIn("95% intervals from 60 test sets of 120 images, drawn anew", self.text("#alternatives"))
         self.assertRegex(self.text("#task-says"), r"\(0\.\d\d to 0\.\d\d\)")
 
+    def test_joint_trainings_are_compared_and_looked_into(self):
+        folder = write_folder(self.path("run"), pictures=False, joint=True)
+        self.open(str(folder))
+        joint = json.loads((folder / "summary.json").read_text())["multi_task"]
+        sections = self.sections()
+        self.assertEqual(sections[sections.index("networks") + 1], "multi-task")
+        four = [each for each in joint["trainings"] if len(each["tasks"]) == 4 and not each["missing_labels"]]
+        best = min(four, key=lambda each: each["delta_m"]["metrics"]["value"])
+        says = self.text("#multi-task .say")
+        self.assertIn("%.1f%% better off than alone under the best of 5 balancers, %s" % (-best["delta_m"]["metrics"]["value"], best["balancer"]), says)
+        harmed = sum(joint["partners"]["low"][i][j] > 0 and joint["partners"]["seed_low"][i][j] > 0 for i in range(4) for j in range(4) if i != j)
+        self.assertGreater(harmed, 0)
+        self.assertIn("In pairs, %d tasks of 12 clearly lose" % harmed, says)
+        self.assertEqual(self.count("#partners td.chosen"), harmed)
+        self.assertEqual(self.count("#delta-m circle"), 2 * 7)
+        self.assertEqual(self.count("#delta-m .whisker"), 2 * 7)
+        self.assertEqual(self.texts("#joint-tasks tbody td:first-child"), ["2D Edges", "Z-Depth", "Surface Normals", "Semantic Segmentation"])
+        self.assertEqual(self.count("#joint-curves svg"), 4)
+        self.assertEqual(self.count("#joint-curves .panel:first-child polyline"), 4)
+        self.set("#joint-arm", 4)
+        self.assertIn("Each task under mgda", self.texts("#multi-task h3"))
+        # The pair of depth and normals has a point for each balancer, those of its front and the stairs between them.
+        plane = next(each for each in joint["pareto"] if len(each["points"]) == 5)
+        self.assertEqual(self.count("#pareto circle[r='5']"), 5)
+        self.assertEqual(self.count("#pareto circle[r='5'][fill='var(--accent)']"), len(plane["front"]))
+        group = self.texts("#joint-group option").index("Z-Depth and Surface Normals")
+        self.set("#joint-group", group)
+        self.assertEqual(self.texts("#joint-tasks tbody td:first-child"), ["Z-Depth", "Surface Normals"])
+        self.assertEqual(self.count("#delta-m circle"), 2 * 5)
+        os.makedirs(self.path("got"))
+        with open(self.browser.download("[data-csv='delta_m.csv']", self.path("got")), newline="") as stream:
+            lines = list(csv.DictReader(stream))
+        self.assertEqual([float(line["delta_m_tasks"]) for line in lines], [each["delta_m"]["tasks"]["value"] for each in joint["trainings"]])
+        for width in (320, 1400):
+            self.browser.open(str(folder / "report.html"), width=width, touch=width < 500)
+            self.assertLessEqual(self.browser.evaluate("document.documentElement.scrollWidth"), width)
+
+    def test_joint_trainings_without_own_networks_or_telemetry_show_what_there_is(self):
+        folder = write_folder(self.path("run"), pictures=False, joint=True)
+        summary = json.loads((folder / "summary.json").read_text())
+        summary["multi_task"]["trainings"] = summary["multi_task"]["trainings"][:1]
+        training = summary["multi_task"]["trainings"][0]
+        training["delta_m"] = training["telemetry"] = summary["multi_task"]["partners"] = None
+        summary["multi_task"]["pareto"] = []
+        for entry in training["per_task"]:
+            del entry["loss_change"]
+            entry.update(single_loss=None, win_rate=None, change={"value": None, "low": None, "high": None})
+        (folder / "summary.json").write_text(json.dumps(summary))
+        self.open(str(folder))
+        self.assertIn("1 joint network of up to 4 tasks was trained; the tasks' own networks to compare with were not.", self.text("#multi-task .say"))
+        self.assertEqual(self.count("#delta-m, #joint-curves, #pareto, #partners"), 0)
+        self.assertEqual(self.count("#joint-tasks tbody tr"), 4)
+
     def test_random_taxonomies_are_a_band(self):
         self.open(str(write_folder(self.path("run"), pictures=False)))
         self.assertEqual(self.count("#budgets polygon.band"), 2)

@@ -5,7 +5,7 @@ Nothing is learnt: every network gets an error level, its per-image losses are d
 tournaments' eigenvectors, gains, qualities, predictions) is computed from those, so that the numbers fit together as a real run's do.
 The same arguments give the same bytes.
 
-  study_folder.py DIR [--names a,b,...] [--intervals]
+  study_folder.py DIR [--names a,b,...] [--intervals] [--joint]
 """
 
 import argparse
@@ -174,9 +174,77 @@ def network(dice, task, level, seconds, steps, with_curve=True):
             "curve": curve(dice, 1.6 * level, 0.4 * level, steps) if with_curve else []}
 
 
-def write_folder(folder, names=None, pictures=True, intervals=False):
+def interval(values):
+    """Mean and 95 % ends over three seeds (Student's t with two degrees of freedom)."""
+    middle = sum(values) / len(values)
+    reach = 4.302653 * math.sqrt(sum((value - middle) ** 2 for value in values) / 2) / math.sqrt(3)
+    return {"value": middle, "low": middle - reach, "high": middle + reach}
+
+
+def joint_training(dice, tasks, balancer, help_of, missing=0.0):
+    """One joint training of three seeds; `help_of` says by which share sharing lowers each task's loss."""
+    entries, per_metric, per_task, losses = [], [[], [], []], [[], [], []], [[], [], []]
+    for key in tasks:
+        level = 0.05 + 0.3 * next(task[3] for task in TASKS if task[0] == key)
+        factors = [1 - help_of(key) + dice.gauss(0, 0.02) for _ in range(3)]
+        own = [level * dice.uniform(0.97, 1.03) for _ in range(3)]
+        joint = [a * b for a, b in zip(own, factors)]
+        changes = [100 * (factor - 1) for factor in factors]
+        name, unit, value, higher = METRICS[key]
+        turn = -1 if higher else 1
+        metrics = [{"name": name, "unit": unit, "higher_is_better": higher, "single": value, "joint": value * (1 + turn * (1 - sum(factors) / 3) * -1 / 2), "change": None}]
+        metrics[0]["change"] = turn * 100 * (metrics[0]["joint"] / value - 1)
+        for seed in range(3):
+            losses[seed].append(changes[seed])
+            per_metric[seed] += [changes[seed] / 2, changes[seed] / 3] if key == tasks[0] else [changes[seed] / 2]
+            per_task[seed].append(5 * changes[seed] / 12 if key == tasks[0] else changes[seed] / 2)
+        middle = sum(changes) / 3
+        entries.append({"task": key, "loss": sum(joint) / 3, "losses": joint, "single_loss": sum(own) / 3, "single_losses": own, "change": interval(changes),
+                        "loss_change": {"value": middle, "low": middle - 2, "high": middle + 2.2}, "win_rate": 0.5 - middle / 60, "metrics": metrics})
+    mean = [sum(values) / len(values) for values in losses]
+    steps = list(range(50, 1001, 50))
+    series = lambda start, end: {key: [end + (start - end) * math.exp(-step / 300) + dice.gauss(0, 0.02) for step in steps] for key in tasks}
+    cosines = [[None if a == b else round(0.5 - abs(TASKS[[t[0] for t in TASKS].index(a)][4] - TASKS[[t[0] for t in TASKS].index(b)][4]), 3) for b in tasks] for a in tasks]
+    delta = {name: {**interval([sum(values) / len(values) for values in source]), "seeds": [sum(values) / len(values) for values in source]}
+             for name, source in (("metrics", per_metric), ("tasks", per_task), ("losses", [[value] for value in mean]))}
+    delta["images"] = {"value": sum(mean) / 3, "low": sum(mean) / 3 - 1.5, "high": sum(mean) / 3 + 1.6, "unit": "buildings", "units": 8, "draws": 1000}
+    return {"tasks": tasks, "label": "+".join(tasks), "balancer": balancer, "missing_labels": missing, "seeds": [1, 2, 3], "parameters": 1500000 + 1100000 * len(tasks),
+            "trunk_parameters": 1500000, "seconds": 60.0 + 20 * len(tasks), "per_task": entries, "delta_m": delta,
+            "telemetry": {"steps": steps, "weight": series(1, 1 + dice.uniform(-0.4, 0.4)), "loss": series(1.5, 0.3), "gradient_norm": series(3, 0.6),
+                          "conflict": {"steps": steps, "mean_cosine": [0.3 - 0.3 * step / 1000 for step in steps], "conflicting": [0.1 + 0.3 * step / 1000 for step in steps]},
+                          "cosine": cosines}}
+
+
+def joint_results():
+    """`multi_task` of a run's summary: four tasks under five balancers, two shares of missing labels, all pairs under one, one pair under all."""
+    dice = random.Random(11)
+    tasks = ["edge2d", "rgb2depth", "rgb2sfnorm", "segmentsemantic"]
+    place = {task[0]: task[4] for task in TASKS}
+    strength = {"fixed": 0.02, "uncertainty": 0.05, "gradnorm": 0.04, "pcgrad": 0.03, "mgda": -0.06}
+    trainings = [joint_training(dice, tasks, balancer, lambda key, s=share: s - (0.05 if key == "edge2d" else 0)) for balancer, share in strength.items()]
+    trainings += [joint_training(dice, tasks, balancer, lambda key, s=share: s - 0.2 * 0.6, 0.6) for balancer, share in list(strength.items())[:2]]
+    pairs = [[a, b] for a, b in itertools.combinations(tasks, 2)]
+    trainings += [joint_training(dice, pair, "fixed", lambda key, p=pair: 0.1 - 0.35 * abs(place[p[0]] - place[p[1]])) for pair in pairs]
+    trainings += [joint_training(dice, pairs[3], balancer, lambda key, s=share: s + (0.04 if key == "rgb2depth" else -0.03) * dice.uniform(-1, 1)) for balancer, share in list(strength.items())[1:]]
+    planes = []
+    for pair in pairs:
+        points = [{"balancer": each["balancer"], "losses": [entry["loss"] for entry in each["per_task"]], "seeds": [entry["losses"] for entry in each["per_task"]]}
+                  for each in trainings if each["tasks"] == pair]
+        own = [entry["single_loss"] for entry in next(each for each in trainings if each["tasks"] == pair)["per_task"]]
+        front = sorted((i for i, p in enumerate(points) if not any(q is not p and q["losses"][0] <= p["losses"][0] and q["losses"][1] <= p["losses"][1] for q in points)),
+                       key=lambda i: points[i]["losses"])
+        planes.append({"tasks": pair, "points": points, "front": front, "single": own})
+    cell = {(a, b): next(e for t in trainings if sorted(t["tasks"]) == sorted((a, b)) and t["balancer"] == "fixed" for e in t["per_task"] if e["task"] == a)
+            for a in tasks for b in tasks if a != b}
+    matrix = lambda pick: [[None if a == b else pick(cell[a, b]) for b in tasks] for a in tasks]
+    partners = {"balancer": "fixed", "tasks": tasks, "change": matrix(lambda e: e["loss_change"]["value"]), "low": matrix(lambda e: e["loss_change"]["low"]),
+                "high": matrix(lambda e: e["loss_change"]["high"]), "seed_low": matrix(lambda e: e["change"]["low"]), "seed_high": matrix(lambda e: e["change"]["high"])}
+    return {"convention": {"sign": "percent of the own network's value, negative is better"}, "trainings": trainings, "singles": {}, "pareto": planes, "partners": partners}
+
+
+def write_folder(folder, names=None, pictures=True, intervals=False, joint=False):
     """Makes the folder; `names` replace the tasks' names (the first ones, when there are fewer than tasks);
-    with `intervals` the transfer table has the columns that `taxonomy affinity --bootstrap` adds."""
+    with `joint` there are joint trainings of tasks that keep their names; with `intervals` the transfer table has the columns that `taxonomy affinity --bootstrap` adds."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     names = [*(names or []), *[task[0] for task in TASKS][len(names or []):]]
@@ -261,6 +329,8 @@ def write_folder(folder, names=None, pictures=True, intervals=False):
         "tasks": tasks, "tournaments": tournaments, "baselines": baselines, "costs": costs, "seconds": sum(c["seconds"] for c in costs),
         "not_tried": [{"order": 1, "possible": 56, "tried": 56}, {"order": 2, "possible": 168, "tried": 24}], "failures": [],
     }
+    if joint:
+        summary["multi_task"] = joint_results()
     if not pictures:
         del summary["data"]["contact_sheet"]
     (folder / "summary.json").write_text(json.dumps(summary))
@@ -273,5 +343,6 @@ if __name__ == "__main__":
     parser.add_argument("folder")
     parser.add_argument("--names", default="", help="names for the first tasks, separated by commas")
     parser.add_argument("--intervals", action="store_true", help="add bootstrap intervals to the transfer table")
+    parser.add_argument("--joint", action="store_true", help="add joint trainings")
     arguments = parser.parse_args()
-    write_folder(arguments.folder, [name for name in arguments.names.split(",") if name], intervals=arguments.intervals)
+    write_folder(arguments.folder, [name for name in arguments.names.split(",") if name], intervals=arguments.intervals, joint=arguments.joint)

@@ -9,6 +9,7 @@ affinity_matrix();
 budgets_section();
 task_tree();
 networks();
+multi_task();
 one_task();
 pictures_section();
 transfer_table();
