@@ -60,15 +60,19 @@ class Peer:
         self.tasks = study.tasks
         self.folder = folder
         self.data = study.job_folder("data")
-        spec = next(job for job, _ in jobs_of(study.folder) if job["name"].startswith("transfer/"))["spec"]
-        self.trainer = spec["trainer"]
-        self.width = spec["study"]["scale"]["width"]
+        self.trainer = None
         self.networks = os.path.join(folder, "networks")
         os.makedirs(self.networks, exist_ok=True)
         for task in study.tasks:
             link = os.path.join(self.networks, f"{task}.safetensors")
             if not os.path.exists(link):
                 os.symlink(os.path.abspath(os.path.join(study.job_folder("network." + task), "network.safetensors")), link)
+
+    def train_as(self, out):
+        """With the settings of our transfers."""
+        spec = next(job for job, _ in jobs_of(out) if job["name"].startswith("transfer/"))["spec"]
+        self.trainer = spec["trainer"]
+        self.width = spec["study"]["scale"]["width"]
 
     def command(self, out, threads, workers, *arguments):
         trainer = self.trainer
@@ -194,6 +198,8 @@ def steps_of(out):
 
 def judge_adaptive(whole, adaptive):
     full, found = best_sources(whole), best_sources(adaptive)
+    for target in full:  # it may have trained nothing but the target's own encoder to the end
+        found.setdefault(target, {"best": None})
     targets = {target: {"whole": full[target]["best"], "adaptive": found[target]["best"],
                         "same": found[target]["best"] == full[target]["best"] or found[target]["best"] in full[target]["tied"]} for target in full}
     ours, theirs = taxonomies(adaptive), taxonomies(whole)
@@ -223,18 +229,13 @@ def main():
 def bench(options, scratch):
     settings = options.settings + ([] if options.folder or options.file != prepared_study.DEMO else SMALL)
     study = PreparedStudy(options.affinis, options.file, options.folder or os.path.join(scratch, "study"), options.tasks.split(","), settings)
-    say("data, networks and one matrix to warm up")
-    study.run(study.folder)
+    if not options.ready:
+        say("data, networks and one matrix to warm up")
+        study.run(study.folder)
     peer = Peer(study, scratch)
     layouts = {"both": list(LAYOUTS), "threads": list(LAYOUTS)[:1], "processes": list(LAYOUTS)[1:]}[options.layout]
+    layout, times = layouts[-1], {}
     tuned = ["--tuned"] if options.tuned else []
-    if len(layouts) > 1:
-        say("which way the peer is faster")
-        times = {layout: peer.run(layout, 1, study.tasks[:2], study.tasks[:2], *tuned)[0].wall for layout in layouts}
-        layout = min(times, key=times.get)
-    else:
-        layout, times = layouts[0], {}
-
     cases, our_runs, peer_runs, adaptive_cases = [], [], [], []
     breakdown = judged = None
     for seed in range(1, options.rounds + 1):
@@ -242,6 +243,11 @@ def bench(options, scratch):
         out = os.path.join(scratch, f"ours.{seed}")
         ours = study.again(out, [f"transfer.seed={seed}"])
         our_runs.append(our_losses(out))
+        peer.train_as(out)
+        if len(layouts) > 1 and not times:
+            say("which way the peer is faster")
+            times = {each: peer.run(each, seed, study.tasks[:2], study.tasks[:2], *tuned)[0].wall for each in layouts}
+            layout = min(times, key=times.get)
         theirs, result = peer.run(layout, seed, study.tasks, study.tasks, *tuned)
         peer_runs.append({target: {source: mean_of_numbers(losses) for source, losses in by_source.items()} for target, by_source in result["losses"].items()})
         cases.append({"name": f"seed {seed}", "ours": round(ours.wall, 2), "peer": round(theirs.wall, 2), "ratio": round(theirs.wall / ours.wall, 2),

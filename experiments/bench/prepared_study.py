@@ -88,5 +88,6 @@ def add_arguments(parser):
     parser.add_argument("--file", default=DEMO, help="experiment file with the data, networks and trainings (default: the demo's)")
     parser.add_argument("--tasks", default=",".join(TASKS), help="sources and targets, separated by commas (default: eight)")
     parser.add_argument("--folder", help="keeps data and networks here, or has them already: a run's folder (default: made and deleted)")
+    parser.add_argument("--ready", action="store_true", help="--folder has the data, networks and baselines: no run to make them first")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE", help="settings of the experiment file")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

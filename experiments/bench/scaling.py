@@ -37,7 +37,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="affinis-bench-") as scratch:
         settings = options.settings + ([] if options.folder or options.file != prepared_study.DEMO else SMALL)
         study = PreparedStudy(options.affinis, options.file, options.folder or os.path.join(scratch, "study"), options.tasks.split(","), settings)
-        study.run(study.folder)
+        if not options.ready:
+            study.run(study.folder)
         for turn in range(1, options.rounds + 1):
             print(f"scaling bench: turn {turn} of {options.rounds}", file=sys.stderr, flush=True)
             spans, walls, cpus = [], [], []
