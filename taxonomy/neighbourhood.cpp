@@ -27,7 +27,8 @@ void Neighbourhood::evaluate(const std::vector<char>& selected) {
     open_.clear();
     bool served = false;
     double served_by = 0;
-    // Down to the first edge within the selection, and on until there is one without each of its sources.
+    // Down to the first edge within the selection, and on until there is one without each of its
+    // sources.
     for (std::size_t e = instance_.target_begin[t]; e < instance_.target_begin[t + 1]; ++e) {
       const std::size_t begin = instance_.use_begin[e];
       const std::size_t end = instance_.use_begin[e + 1];
@@ -74,7 +75,8 @@ void Neighbourhood::evaluate(const std::vector<char>& selected) {
     }
     double lowest = served_by;
     for (std::size_t c = 0; c < columns; ++c) lowest = std::min(lowest, base_[c]);
-    // The best edge that a source coming in allows: the first one in this order, for each source that may go out.
+    // The best edge that a source coming in allows: the first one in this order, for each source
+    // that may go out.
     ++now_;
     for (const Incoming& each : incoming_) {
       if (each.value <= lowest) break;
@@ -83,7 +85,8 @@ void Neighbourhood::evaluate(const std::vector<char>& selected) {
         if (stamp_[row + c] == now_ || each.value <= base_[c]) continue;
         if (c != none) {
           bool gone = false;
-          for (std::size_t u = instance_.use_begin[each.edge]; u < instance_.use_begin[each.edge + 1]; ++u)
+          for (std::size_t u = instance_.use_begin[each.edge];
+               u < instance_.use_begin[each.edge + 1]; ++u)
             gone = gone || instance_.use_source[u] == removable_[c];
           if (gone) continue;
         }

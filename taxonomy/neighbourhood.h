@@ -8,8 +8,9 @@
 
 namespace affinis::taxonomy {
 
-/// What a selection is worth after one more source, or after one source in place of another, for all such moves at once: each target
-/// looks once through its edges that lack at most one source, which costs about as much as a few evaluations of single moves.
+/// What a selection is worth after one more source, or after one source in place of another, for
+/// all such moves at once: each target looks once through its edges that lack at most one source,
+/// which costs about as much as a few evaluations of single moves.
 class Neighbourhood {
  public:
   static constexpr std::int32_t kNothing = -1;
@@ -27,9 +28,11 @@ class Neighbourhood {
   /// Of the selection.
   double value() const { return value_; }
   /// What a source brings beside the others; 0 when it is among them.
-  double gain_of_adding(std::size_t source) const { return gain_[(source + 1) * (removable_.size() + 1) - 1]; }
-  /// The move within the budget that gains most (of equal ones the first by number of what comes in, then of what goes out), among
-  /// those for which `allowed(in, out)`.
+  double gain_of_adding(std::size_t source) const {
+    return gain_[(source + 1) * (removable_.size() + 1) - 1];
+  }
+  /// The move within the budget that gains most (of equal ones the first by number of what comes
+  /// in, then of what goes out), among those for which `allowed(in, out)`.
   template <class Allowed>
   Move best(double left, const Allowed& allowed) const;
 
@@ -40,16 +43,17 @@ class Neighbourhood {
   std::vector<std::int32_t> removable_;  // selected sources that are not forced, ascending
   std::vector<std::int32_t> column_;     // of a source: its place in removable_, or kNothing
   std::vector<double> loss_;             // of a removable source: what giving it up costs
-  std::vector<double> gain_;             // a row a source that may come in; a column a removable source, the last one for none
+  std::vector<double>
+      gain_;  // a row a source that may come in; a column a removable source, the last one for none
 
   struct Incoming {
     double value;
     std::int32_t source;
     std::size_t edge;
   };
-  std::vector<Incoming> incoming_;  // edges of a target that lack one source
-  std::vector<double> base_;        // of a column: what the target gets without it
-  std::vector<std::int32_t> open_;  // columns whose base is not yet known
+  std::vector<Incoming> incoming_;    // edges of a target that lack one source
+  std::vector<double> base_;          // of a column: what the target gets without it
+  std::vector<std::int32_t> open_;    // columns whose base is not yet known
   std::vector<std::uint64_t> stamp_;  // like gain_: the visit to a target that counted last
   std::uint64_t now_ = 0;
 };

@@ -16,8 +16,8 @@ constexpr int kNodeIterations = 30;
 constexpr double kFirstScale = 1.0;
 constexpr double kLeastScale = 0.05;
 constexpr int kPatience = 4;
-constexpr int kEdgesEvery = 6;      // iterations from one look at all edges to the next
-constexpr double kFreshShare = 0.6; // as in Relaxation
+constexpr int kEdgesEvery = 6;       // iterations from one look at all edges to the next
+constexpr double kFreshShare = 0.6;  // as in Relaxation
 constexpr char kFree = 0;
 constexpr char kIn = 1;
 constexpr char kOut = 2;
@@ -25,13 +25,14 @@ constexpr char kOut = 2;
 }  // namespace
 
 QuickSearch::QuickSearch(const Instance& instance) : instance_(instance) {
-  for (std::size_t e = 0; e < instance_.edges(); ++e) largest_ = std::max(largest_, std::abs(instance_.value[e]));
+  for (std::size_t e = 0; e < instance_.edges(); ++e)
+    largest_ = std::max(largest_, std::abs(instance_.value[e]));
 }
 
 double QuickSearch::cutoff() const { return value_ + 1e-10 * (std::abs(value_) + largest_); }
 
-bool QuickSearch::run(LocalSearch& local, std::vector<char>& incumbent, double& value, std::int64_t most_nodes,
-                      const Deadline& deadline) {
+bool QuickSearch::run(LocalSearch& local, std::vector<char>& incumbent, double& value,
+                      std::int64_t most_nodes, const Deadline& deadline) {
   local_ = &local;
   deadline_ = &deadline;
   incumbent_ = &incumbent;
@@ -52,7 +53,8 @@ bool QuickSearch::run(LocalSearch& local, std::vector<char>& incumbent, double& 
   return !gave_up_;
 }
 
-/// The root: the whole instance, forced sources and those without cost decided in; false when the forced ones exceed the budget.
+/// The root: the whole instance, forced sources and those without cost decided in; false when the
+/// forced ones exceed the budget.
 bool QuickSearch::load(Node& node) {
   const std::size_t sources = instance_.sources;
   node.constant = 0;
@@ -68,8 +70,10 @@ bool QuickSearch::load(Node& node) {
   node.value = instance_.value;
   node.use_begin.resize(instance_.edges() + 1);
   node.use.resize(instance_.use_source.size());
-  for (std::size_t e = 0; e <= instance_.edges(); ++e) node.use_begin[e] = static_cast<std::uint32_t>(instance_.use_begin[e]);
-  for (std::size_t t = 0; t <= instance_.targets(); ++t) node.begin[t] = static_cast<std::uint32_t>(instance_.target_begin[t]);
+  for (std::size_t e = 0; e <= instance_.edges(); ++e)
+    node.use_begin[e] = static_cast<std::uint32_t>(instance_.use_begin[e]);
+  for (std::size_t t = 0; t <= instance_.targets(); ++t)
+    node.begin[t] = static_cast<std::uint32_t>(instance_.target_begin[t]);
   for (std::size_t t = 0; t < instance_.targets(); ++t) {
     node.row[t] = static_cast<std::uint32_t>(t * sources);
     const std::size_t last = instance_.use_begin[instance_.target_begin[t + 1]];
@@ -118,7 +122,8 @@ bool QuickSearch::shrink(Node& node) {
       }
       node.value[edges] = node.value[e];
       const bool last = uses == start;
-      // Written behind what is read: use_begin[e + 1] is still needed, use_begin[edges + 1] with edges <= e is not.
+      // Written behind what is read: use_begin[e + 1] is still needed, use_begin[edges + 1] with
+      // edges <= e is not.
       node.use_begin[edges] = start;
       ++edges;
       if (last) break;
@@ -165,7 +170,8 @@ void QuickSearch::evaluate(const Node& node) {
     std::uint32_t best_at = node.begin[r];
     for (std::uint32_t e = node.begin[r]; e < node.begin[r + 1] && node.value[e] > best; ++e) {
       double reduced = node.value[e];
-      for (std::uint32_t u = node.use_begin[e]; u < node.use_begin[e + 1]; ++u) reduced -= multipliers[node.use[u]];
+      for (std::uint32_t u = node.use_begin[e]; u < node.use_begin[e + 1]; ++u)
+        reduced -= multipliers[node.use[u]];
       if (reduced > best) {
         best = reduced;
         best_at = e;
@@ -178,7 +184,8 @@ void QuickSearch::evaluate(const Node& node) {
   select(node);
 }
 
-/// The sources that their weights select: the best that the budget allows, the linear relaxation where costs differ.
+/// The sources that their weights select: the best that the budget allows, the linear relaxation
+/// where costs differ.
 void QuickSearch::select(const Node& node) {
   selected_.assign(instance_.sources, 0);
   order_ = node.free;
@@ -186,10 +193,14 @@ void QuickSearch::select(const Node& node) {
   price_out_ = 0;
   if (order_.empty()) return;
   if (instance_.unit_costs) {
-    const auto slots = std::min(static_cast<std::size_t>(node.remaining / instance_.costs[order_.front()]), order_.size());
-    const auto before = [&](std::uint32_t a, std::uint32_t b) { return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b; };
+    const auto slots = std::min(
+        static_cast<std::size_t>(node.remaining / instance_.costs[order_.front()]), order_.size());
+    const auto before = [&](std::uint32_t a, std::uint32_t b) {
+      return weights_[a] != weights_[b] ? weights_[a] > weights_[b] : a < b;
+    };
     if (slots < order_.size())
-      std::nth_element(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(slots), order_.end(), before);
+      std::nth_element(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(slots),
+                       order_.end(), before);
     double lowest = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < slots; ++i) {
       selected_[order_[i]] = 1;
@@ -229,11 +240,14 @@ bool QuickSearch::step(Node& node, double goal, double scale) {
   for (std::size_t r = 0; r < node.row.size(); ++r) {
     double* const direction = direction_.data() + node.row[r];
     const double* const multipliers = node.multipliers.data() + node.row[r];
-    for (std::size_t s = 0; s < sources; ++s) direction[s] += kFreshShare * (selected_[s] - direction[s]);
+    for (std::size_t s = 0; s < sources; ++s)
+      direction[s] += kFreshShare * (selected_[s] - direction[s]);
     const std::uint32_t e = best_edge_[r];
-    for (std::uint32_t u = node.use_begin[e]; u < node.use_begin[e + 1]; ++u) direction_[node.use[u]] -= kFreshShare;
+    for (std::uint32_t u = node.use_begin[e]; u < node.use_begin[e + 1]; ++u)
+      direction_[node.use[u]] -= kFreshShare;
     const auto square = [&](std::size_t s) {
-      const double counts = static_cast<int>(direction[s] < 0) | static_cast<int>(multipliers[s] > 0);
+      const double counts =
+          static_cast<int>(direction[s] < 0) | static_cast<int>(multipliers[s] > 0);
       return counts * direction[s] * direction[s];
     };
     std::size_t s = 0;
@@ -248,12 +262,14 @@ bool QuickSearch::step(Node& node, double goal, double scale) {
   for (std::size_t r = 0; r < node.row.size(); ++r) {
     const double* const direction = direction_.data() + node.row[r];
     double* const multipliers = node.multipliers.data() + node.row[r];
-    for (std::size_t s = 0; s < sources; ++s) multipliers[s] = std::max(0.0, multipliers[s] - length * direction[s]);
+    for (std::size_t s = 0; s < sources; ++s)
+      multipliers[s] = std::max(0.0, multipliers[s] - length * direction[s]);
   }
   return true;
 }
 
-/// Reduced costs: sources of which one of the two decisions cannot beat the incumbent. Their number.
+/// Reduced costs: sources of which one of the two decisions cannot beat the incumbent. Their
+/// number.
 std::size_t QuickSearch::decide(const Node& node) {
   const double room = relaxed_ - cutoff();
   std::size_t decided = 0;
@@ -275,7 +291,8 @@ void QuickSearch::drop_edges(const Node& node) {
       double bound = rest + node.value[e];
       for (std::uint32_t u = node.use_begin[e]; u < node.use_begin[e + 1]; ++u) {
         const std::uint32_t s = node.use[u] - node.row[r];
-        bound -= node.multipliers[node.use[u]] + std::max(0.0, price_in_ * instance_.costs[s] - weights_[s]);
+        bound -= node.multipliers[node.use[u]] +
+                 std::max(0.0, price_in_ * instance_.costs[s] - weights_[s]);
       }
       dropped_[e] = bound <= limit;
     }
@@ -299,8 +316,8 @@ void QuickSearch::try_relaxed(const Node& node) {
   try_selection(trial_);
 }
 
-/// Lowers the bound of a node by subgradient steps and reduced costs; false when nothing in it beats the incumbent. Leaves the best
-/// multipliers and their evaluation.
+/// Lowers the bound of a node by subgradient steps and reduced costs; false when nothing in it
+/// beats the incumbent. Leaves the best multipliers and their evaluation.
 bool QuickSearch::lower(Node& node, bool root) {
   std::fill(direction_.begin(), direction_.end(), 0.0);
   share_.assign(instance_.sources, 0);
@@ -329,7 +346,8 @@ bool QuickSearch::lower(Node& node, bool root) {
     if (decide(node) > 0 || look) {
       if (look) drop_edges(node);
       if (!shrink(node)) return false;
-      best = std::numeric_limits<double>::infinity();  // of another problem: the multipliers now are the best known for it
+      best = std::numeric_limits<double>::infinity();  // of another problem: the multipliers now
+                                                       // are the best known for it
       if (node.row.empty() || node.free.empty()) continue;
       evaluate(node);
       best = relaxed_;

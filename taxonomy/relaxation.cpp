@@ -43,8 +43,10 @@ std::vector<double> first_multipliers(const Instance& instance, std::vector<char
       const std::size_t begin = instance.use_begin[e];
       const std::size_t end = instance.use_begin[e + 1];
       for (std::size_t u = begin; u < end; ++u) {
-        double& multiplier = multipliers[t * instance.sources + static_cast<std::size_t>(instance.use_source[u])];
-        multiplier = std::max(multiplier, (instance.value[e] - price) / static_cast<double>(end - begin));
+        double& multiplier =
+            multipliers[t * instance.sources + static_cast<std::size_t>(instance.use_source[u])];
+        multiplier =
+            std::max(multiplier, (instance.value[e] - price) / static_cast<double>(end - begin));
       }
     }
   }
@@ -76,7 +78,8 @@ std::optional<Subproblem> whole_problem(const Instance& instance,
       found = static_cast<std::uint32_t>(all.first.size());
       all.first.push_back(static_cast<std::uint32_t>(a));
       all.second.push_back(static_cast<std::uint32_t>(b));
-      all.multipliers.push_back(a == b ? multipliers[(all.target_begin.size() - 1) * instance.sources + a] : 0.0);
+      all.multipliers.push_back(
+          a == b ? multipliers[(all.target_begin.size() - 1) * instance.sources + a] : 0.0);
     }
     all.use.push_back(found);
   };
@@ -277,14 +280,13 @@ void Relaxation::evaluate(const Subproblem& problem) {
     }
   }
   weights_.assign(sources * sources, 0);
-  for (std::size_t m = 0; m < problem.cell.size(); ++m)
-    weights_[problem.cell[m]] += multipliers[m];
+  for (std::size_t m = 0; m < problem.cell.size(); ++m) weights_[problem.cell[m]] += multipliers[m];
   select_sources(problem);
 }
 
-/// Selects the `slots` best partners by partner_worth_, those worth nothing aside. Returns what they
-/// are worth together. Little changes from one step to the next: the sources stay split into the
-/// best ones and the others, and those that have changed places are exchanged.
+/// Selects the `slots` best partners by partner_worth_, those worth nothing aside. Returns what
+/// they are worth together. Little changes from one step to the next: the sources stay split into
+/// the best ones and the others, and those that have changed places are exchanged.
 double Relaxation::take_best_partners(std::size_t slots, std::size_t source, double* row) {
   const std::size_t sources = worth_.size();
   std::uint32_t* const order = orders_.data() + source * sources;
@@ -292,9 +294,10 @@ double Relaxation::take_best_partners(std::size_t slots, std::size_t source, dou
   const double* const worth = partner_worth_.data();
   if (slots > 0 && slots < sources) {
     if (fresh_) {
-      std::nth_element(order, order + slots, order + sources, [&](std::uint32_t a, std::uint32_t b) {
-        return worth[a] != worth[b] ? worth[a] > worth[b] : a < b;
-      });
+      std::nth_element(order, order + slots, order + sources,
+                       [&](std::uint32_t a, std::uint32_t b) {
+                         return worth[a] != worth[b] ? worth[a] > worth[b] : a < b;
+                       });
     }
     for (;;) {
       std::size_t last = 0;
@@ -371,7 +374,8 @@ void Relaxation::select_sources(const Subproblem& problem) {
   if (fresh_ || orders_.size() != sources * sources) {
     orders_.resize(sources * sources);
     for (std::size_t s = 0; s < sources; ++s)
-      std::iota(orders_.begin() + static_cast<std::ptrdiff_t>(s * sources), orders_.begin() + static_cast<std::ptrdiff_t>((s + 1) * sources), 0U);
+      std::iota(orders_.begin() + static_cast<std::ptrdiff_t>(s * sources),
+                orders_.begin() + static_cast<std::ptrdiff_t>((s + 1) * sources), 0U);
   }
   density_.resize(sources);
   costs_ = problem.costs;

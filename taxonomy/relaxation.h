@@ -34,8 +34,8 @@ struct Subproblem {
   std::vector<std::uint32_t> first;             ///< source of a multiplier
   std::vector<std::uint32_t> second;  ///< the other source of a pair, larger than the first; equal
                                       ///< to it for a single source
-  std::vector<std::uint32_t> cell;    ///< of a multiplier in a matrix of free sources: first * their
-                                      ///< number + second
+  std::vector<std::uint32_t> cell;  ///< of a multiplier in a matrix of free sources: first * their
+                                    ///< number + second
   std::vector<double> multipliers;
   std::vector<double> split;  ///< (a, b), a row a free source: what row a takes of pair {a, b}
                               ///< beyond half; split[b, a] = -split[a, b]
@@ -44,14 +44,15 @@ struct Subproblem {
   std::size_t edges() const { return value.size(); }
 };
 
-/// The whole instance: forced sources and those without cost are decided in. `multipliers` are those
-/// of single sources, as first_multipliers() has them. Nothing when forced sources exceed the budget
-/// or a target has no edge.
+/// The whole instance: forced sources and those without cost are decided in. `multipliers` are
+/// those of single sources, as first_multipliers() has them. Nothing when forced sources exceed the
+/// budget or a target has no edge.
 std::optional<Subproblem> whole_problem(const Instance& instance,
                                         const std::vector<double>& multipliers);
 
-/// Multipliers to start from, a row a target and a column a source: each source is charged what it brings a target beyond what a
-/// selection would give it without its edge. With that price m, (v_e - m) / |e|: no edge of the target is worth more than m afterwards.
+/// Multipliers to start from, a row a target and a column a source: each source is charged what it
+/// brings a target beyond what a selection would give it without its edge. With that price m, (v_e
+/// - m) / |e|: no edge of the target is worth more than m afterwards.
 std::vector<double> first_multipliers(const Instance& instance, std::vector<char> selected);
 
 /// The subproblem under further `decisions` (one a free source) and without the edges whose flag in
@@ -102,7 +103,7 @@ class Relaxation {
 
   double bound_ = 0;
   std::vector<double> target_value_;
-  std::vector<double> used_;           // of a multiplier: 1 when the best edge of its target uses it
+  std::vector<double> used_;  // of a multiplier: 1 when the best edge of its target uses it
   std::vector<std::int32_t> used_by_;  // of a free source
   std::vector<double>
       weights_;  // of a source (diagonal) or pair: the sum of its multipliers, a row a source

@@ -63,10 +63,7 @@ Solution solution_of(const Problem& problem, const Instance& instance,
 }
 
 Search::Search(const Instance& instance, const Deadline& deadline)
-    : instance_(instance),
-      local_(instance),
-      deadline_(deadline),
-      random_(0, "taxonomy solver") {
+    : instance_(instance), local_(instance), deadline_(deadline), random_(0, "taxonomy solver") {
   for (std::size_t e = 0; e < instance_.edges(); ++e)
     largest_ = std::max(largest_, std::abs(instance_.value[e]));
 }
@@ -337,8 +334,7 @@ void Search::process(Node node) {
     }
     total_ = 0;
     const double before = best;
-    if (!lower(problem, root ? kRootIterations : kNodeIterations, best, root))
-      return;
+    if (!lower(problem, root ? kRootIterations : kNodeIterations, best, root)) return;
     if (root) root_bound_ = std::min(root_bound_, best);
     if (root && round == 2) kick(kRootKicks);
     if (!root && !helper_ && (nodes_ & (nodes_ - 1)) == 0) kick(kRootKicks);
@@ -353,7 +349,8 @@ void Search::process(Node node) {
       ++fixed;
     }
     const std::size_t dropped = relaxation_.drop_edges(problem, cutoff(), dropped_);
-    const bool lower_bound = root && (round == 0 || best < before - kWorthAnother * (before - value_));
+    const bool lower_bound =
+        root && (round == 0 || best < before - kWorthAnother * (before - value_));
     const bool worth_another = fixed > 0 || dropped * 8 > problem.edges() || lower_bound;
     if (!worth_another || round + 1 >= (root ? kRootRounds : kNodeRounds) ||
         (root && deadline_.over()))
@@ -368,7 +365,8 @@ void Search::process(Node node) {
   decisions_[branch] = Decision::kIn;
   std::optional<Subproblem> with = reduce(problem, decisions_, dropped_);
   const double bound = std::min(best, node.bound);
-  const double bound_without = std::min(bound, relaxation_.bound() - relaxation_.drop_without(branch));
+  const double bound_without =
+      std::min(bound, relaxation_.bound() - relaxation_.drop_without(branch));
   const double bound_with = std::min(bound, relaxation_.bound() - relaxation_.drop_with(branch));
   if (without) open_.push_back({std::move(*without), bound_without});
   if (with) open_.push_back({std::move(*with), bound_with});
@@ -381,14 +379,13 @@ std::size_t Search::choose(const Subproblem& problem) const {
   for (std::size_t s = 0; s < problem.free.size(); ++s) {
     if (decisions_[s] != Decision::kFree) continue;
     const double share = share_[s] / total_;
-    const double score = (0.5 - std::abs(share - 0.5)) *
-                         std::sqrt(relaxation_.worth(s) * (1 + relaxation_.uses(s)));
+    const double score =
+        (0.5 - std::abs(share - 0.5)) * std::sqrt(relaxation_.worth(s) * (1 + relaxation_.uses(s)));
     if (score <= best_score) continue;
     best_score = score;
     branch = s;
   }
   return branch;
 }
-
 
 }  // namespace affinis::taxonomy

@@ -16,8 +16,8 @@
 namespace affinis::taxonomy {
 
 /// Leaves out sources without which the value stays the same: dearest first, then the last by name,
-/// so that those without cost give way to no other. Forced ones stay. The selection must serve every
-/// target.
+/// so that those without cost give way to no other. Forced ones stay. The selection must serve
+/// every target.
 void drop_idle_sources(const Instance& instance, LocalSearch& local, std::vector<char>& selected);
 
 /// The taxonomy of a selection that serves every target: its sources, choices and value.
@@ -26,8 +26,8 @@ Solution solution_of(const Problem& problem, const Instance& instance,
 
 /// Branch and bound over "is source s labelled", depth first. For one run: either the best
 /// selection, or the best few. A long search for the best one uses all processors, in rounds whose
-/// outcome does not depend on their number: each of a fixed number of helpers explores one open node
-/// for a fixed number of nodes, and knows only what was found before the round.
+/// outcome does not depend on their number: each of a fixed number of helpers explores one open
+/// node for a fixed number of nodes, and knows only what was found before the round.
 class Search {
  public:
   Search(const Instance& instance, const Deadline& deadline);

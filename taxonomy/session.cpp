@@ -64,22 +64,25 @@ void check_forced(const Problem& problem, double budget) {
     cost += problem.costs[source];
     names.push_back(problem.sources[source]);
   }
-  AFFINIS_CHECK(cost <= budget + 1e-9 * std::max(1.0, budget), ErrorCode::kData,
-                "the forced tasks ({}) cost {:g}, more than the budget of {:g}; raise the budget or "
-                "force fewer",
-                join(names, ", "), cost, budget);
+  AFFINIS_CHECK(
+      cost <= budget + 1e-9 * std::max(1.0, budget), ErrorCode::kData,
+      "the forced tasks ({}) cost {:g}, more than the budget of {:g}; raise the budget or "
+      "force fewer",
+      join(names, ", "), cost, budget);
 }
 
 }  // namespace
 
-Session::Session(const Problem& problem) : Session(problem, problem.budget, stand_in_penalty(problem)) {}
+Session::Session(const Problem& problem)
+    : Session(problem, problem.budget, stand_in_penalty(problem)) {}
 
 Session::Session(const Problem& problem, double most_budget, double penalty)
     : problem_(problem),
       instance_(make_instance(problem, most_budget, penalty)),
       local_(instance_),
       quick_(instance_) {
-  for (std::size_t t = 0; t < instance_.targets(); ++t) highest_ += instance_.value[instance_.target_begin[t]];
+  for (std::size_t t = 0; t < instance_.targets(); ++t)
+    highest_ += instance_.value[instance_.target_begin[t]];
   building_ = since_.elapsed();
 }
 
@@ -106,7 +109,8 @@ Session::Outcome Session::search(double budget, const Deadline& deadline) {
   }
   last_ = outcome.selected;
   for (std::size_t t = 0; t < instance_.targets(); ++t) {
-    if (instance_.is_stand_in(best_edge(instance_, outcome.selected, t))) outcome.unserved.push_back(t);
+    if (instance_.is_stand_in(best_edge(instance_, outcome.selected, t)))
+      outcome.unserved.push_back(t);
   }
   return outcome;
 }

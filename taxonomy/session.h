@@ -11,9 +11,10 @@
 
 namespace affinis::taxonomy {
 
-/// Solves one problem at several budgets: edges are sorted and freed of dominated ones once, and each budget starts from the sources
-/// of the one before, so that neighbouring budgets in ascending order cost little. What it finds at a budget depends on those
-/// asked for before only among taxonomies of equal value.
+/// Solves one problem at several budgets: edges are sorted and freed of dominated ones once, and
+/// each budget starts from the sources of the one before, so that neighbouring budgets in ascending
+/// order cost little. What it finds at a budget depends on those asked for before only among
+/// taxonomies of equal value.
 class Session {
  public:
   /// `problem`, which must outlive this, at its own budget and below.
@@ -23,7 +24,8 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  /// As taxonomy::solve(), at this budget. The first solution's seconds hold what it took to build the session.
+  /// As taxonomy::solve(), at this budget. The first solution's seconds hold what it took to build
+  /// the session.
   Solution solve(double budget, const SolveOptions& options);
 
   struct Outcome {
