@@ -1,4 +1,5 @@
 #include <array>
+#include <vector>
 
 #include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/max_pool2d.h>
@@ -83,7 +84,10 @@ struct ResNetTrunkImpl : torch::nn::Module {
     torch::Tensor x = bn1(conv1(input.contiguous(at::MemoryFormat::ChannelsLast)));
     // TF SAME pads below and to the right only (ceil mode), torchvision all around.
     x = slim ? at::max_pool2d(x, 3, 2, 0, 1, true) : at::max_pool2d(x, 3, 2, 1);
-    for (torch::nn::Sequential& layer : layers) x = layer->forward(x);
+    for (torch::nn::Sequential& layer : layers) {
+      x = layer->forward(x);
+      if (stages_seen != nullptr) stages_seen->push_back(x);
+    }
     return x;
   }
 
@@ -91,6 +95,7 @@ struct ResNetTrunkImpl : torch::nn::Module {
   Convolution conv1;
   Norm bn1;
   std::array<torch::nn::Sequential, 4> layers{nullptr, nullptr, nullptr, nullptr};
+  std::vector<torch::Tensor>* stages_seen = nullptr;  ///< see StageMaps
 };
 
 struct EncoderImpl : ResNetTrunkImpl {

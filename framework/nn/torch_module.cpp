@@ -1,5 +1,7 @@
 #include "framework/nn/detail/torch_module.h"
 
+#include <set>
+
 #include <c10/util/StringUtil.h>
 
 namespace affinis::nn::detail {
@@ -46,5 +48,18 @@ InitialRule initial_rule_of(const torch::nn::Module& module, const std::string& 
 std::vector<NamedTensor> named_parameters_of(const torch::nn::Module& module) { return listed(module.named_parameters()); }
 
 std::vector<NamedTensor> named_buffers_of(const torch::nn::Module& module) { return listed(module.named_buffers()); }
+
+std::vector<std::shared_ptr<torch::nn::Module>> made_of(const torch::nn::Module& module, const std::vector<std::string>& parameters) {
+  const std::set<std::string> names(parameters.begin(), parameters.end());
+  std::vector<std::shared_ptr<torch::nn::Module>> result;
+  for (const auto& item : module.named_modules()) {
+    const auto own = item.value()->named_parameters();
+    const std::string prefix = item.key().empty() ? "" : item.key() + ".";
+    bool all = !own.is_empty();
+    for (const auto& parameter : own) all = all && names.contains(prefix + parameter.key());
+    if (all) result.push_back(item.value());
+  }
+  return result;
+}
 
 }  // namespace affinis::nn::detail

@@ -38,6 +38,12 @@ void validate(const AdaptationOptions& options) {
   AFFINIS_CHECK(counted || options.freeze_count == 0, ErrorCode::kUsage,
                 "freeze_count is {} but freeze is '{}'; set freeze to 'stages' or 'blocks', or leave freeze_count out", options.freeze_count,
                 options.freeze);
+  AFFINIS_CHECK(!counted || options.freeze_count > 0, ErrorCode::kUsage,
+                "freeze is '{}', but freeze_count is 0; say how many of them, or set freeze to 'none'", options.freeze);
+  AFFINIS_CHECK(options.freeze != "gradual" || options.unfreeze_every > 0, ErrorCode::kUsage,
+                "freeze is 'gradual', but unfreeze_every is 0; give the share of the training after which one more stage learns");
+  AFFINIS_CHECK(!options.train_frozen_norms || options.freeze != "none" || !options.freeze_names.empty() || options.probe > 0, ErrorCode::kUsage,
+                "train_frozen_norms is set, but nothing is frozen; set freeze, freeze_names or probe too");
   AFFINIS_CHECK(options.probe < 1, ErrorCode::kUsage, "probe is {}; it is a share of the training below 1", options.probe);
 }
 

@@ -13,7 +13,7 @@ namespace affinis::train {
 struct AdaptationOptions {
   std::string freeze = "none";             ///< none, all (linear probe), stages (the first freeze_count), blocks (likewise), gradual
   std::int64_t freeze_count = 0;           ///< stages: of stem and four stages; blocks: of stem and all residual units
-  std::vector<std::string> freeze_names;   ///< parameters frozen beside these, as patterns with * ("trunk.layer1.*")
+  std::vector<std::string> freeze_names = {};   ///< parameters frozen beside these, as patterns with * ("trunk.layer1.*")
   bool train_frozen_norms = false;         ///< BatchNorm of frozen parts keeps normalising by, and updating from, the batch
   double unfreeze_every = 0.1;             ///< gradual: share of the training after which the next stage from the top begins to learn
   double probe = 0;                        ///< share of the training on the head alone before the rest begins (LP-FT; Kumar et al. 2022)

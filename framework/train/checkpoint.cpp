@@ -22,6 +22,7 @@ constexpr const char* kOptimizerPrefix = "optimizer.";
 constexpr const char* kBestPrefix = "best.";
 constexpr const char* kAdversaryPrefix = "adversary.";
 constexpr const char* kAdversaryOptimizerPrefix = "adversary_optimizer.";
+constexpr const char* kStartPrefix = "start.";
 
 nlohmann::json number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
 double number(const nlohmann::json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
@@ -91,6 +92,7 @@ nlohmann::json to_json(const TrainingState& state) {
     json["discriminator_sum"] = state.discriminator_sum;
     json["adversarial_count"] = state.adversarial_count;
   }
+  if (!state.freezing.is_null()) json["freezing"] = state.freezing;
   return json;
 }
 
@@ -108,6 +110,7 @@ TrainingState state_from_json(const nlohmann::json& json) {
   state.adversarial_sum = json.value("adversarial_sum", 0.0);
   state.discriminator_sum = json.value("discriminator_sum", 0.0);
   state.adversarial_count = json.value("adversarial_count", std::int64_t{0});
+  state.freezing = json.value("freezing", nlohmann::json());
   state.best_validation = number(json.at("best_validation"));
   state.best_step = json.at("best_step");
   state.validations_without_better = json.at("validations_without_better");
@@ -148,7 +151,7 @@ Checkpoint parse(const std::filesystem::path& path, const nn::TensorFile& file) 
   for (const nn::NamedTensor& each : file.tensors) {
     for (const auto& [prefix, list] : {std::pair{kNetworkPrefix, &checkpoint.network}, std::pair{kOptimizerPrefix, &checkpoint.optimizer},
                                        std::pair{kBestPrefix, &checkpoint.best}, std::pair{kAdversaryPrefix, &checkpoint.adversary},
-                                       std::pair{kAdversaryOptimizerPrefix, &checkpoint.adversary_optimizer}}) {
+                                       std::pair{kAdversaryOptimizerPrefix, &checkpoint.adversary_optimizer}, std::pair{kStartPrefix, &checkpoint.start}}) {
       if (each.name.starts_with(prefix)) list->push_back({each.name.substr(std::string_view(prefix).size()), each.tensor});
     }
   }
@@ -189,6 +192,7 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   add(file, kBestPrefix, checkpoint.best);
   add(file, kAdversaryPrefix, checkpoint.adversary);
   add(file, kAdversaryOptimizerPrefix, checkpoint.adversary_optimizer);
+  add(file, kStartPrefix, checkpoint.start);
   file.metadata["affinis_checkpoint"] = std::to_string(kVersion);
   file.metadata["identity"] = checkpoint.identity.dump();
   file.metadata["state"] = to_json(checkpoint.state).dump();

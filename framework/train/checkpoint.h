@@ -30,6 +30,7 @@ struct TrainingState {
   double best_validation = 0;
   std::int64_t best_step = 0;  ///< 0: no validation yet
   std::int64_t validations_without_better = 0;
+  nlohmann::json freezing = {};  ///< phases that ended and the hashes of the one under way (freezing.h); null without any
   std::vector<MetricsRecord> curve;
 };
 
@@ -42,6 +43,7 @@ struct Checkpoint {
   std::vector<nn::NamedTensor> best;  ///< weights of the best validation; empty without early stopping
   std::vector<nn::NamedTensor> adversary = {};  ///< the discriminators; empty without any
   std::vector<nn::NamedTensor> adversary_optimizer = {};
+  std::vector<nn::NamedTensor> start = {};  ///< the trunk that the training began with; empty when nothing holds it there
 };
 
 /// Writes folder/checkpoint.safetensors atomically, with a checksum over everything; the one before stays as checkpoint.previous.safetensors

@@ -7,6 +7,8 @@
 
 #include "framework/core/error.h"
 #include "framework/core/random.h"
+#include "framework/core/text.h"
+#include "framework/nn/freezable.h"
 
 namespace affinis::train {
 namespace {
@@ -29,6 +31,40 @@ bool same_tensor(const at::Tensor& a, const at::Tensor& b) {
                           a.strides() == b.strides());
 }
 
+/// The names of `part`'s parameters that are among `frozen`, without the prefix.
+std::vector<std::string> own_names(const nn::Module& part, const std::string& prefix, const std::set<std::string>& frozen) {
+  std::vector<std::string> names;
+  for (const nn::NamedTensor& each : part.parameters()) {
+    if (frozen.contains(prefix + each.name)) names.push_back(each.name);
+  }
+  return names;
+}
+
+bool frozen_whole(const nn::Module& part, const std::string& prefix, const std::set<std::string>& frozen) {
+  const std::size_t count = part.parameters().size();
+  return count > 0 && own_names(part, prefix, frozen).size() == count;
+}
+
+void set_mode(nn::Module& part, const std::string& prefix, const std::set<std::string>& frozen, bool training) {
+  part.set_training(training && !frozen_whole(part, prefix, frozen));
+}
+
+/// Whether all parameters below the nearest module around the buffer that has any are frozen.
+bool is_frozen_buffer(const std::string& buffer, const std::vector<nn::NamedTensor>& parameters, const std::set<std::string>& frozen) {
+  for (std::size_t dot = buffer.rfind('.'); dot != std::string::npos; dot = dot == 0 ? std::string::npos : buffer.rfind('.', dot - 1)) {
+    const std::string prefix = buffer.substr(0, dot + 1);
+    bool any = false;
+    bool all = true;
+    for (const nn::NamedTensor& each : parameters) {
+      if (!each.name.starts_with(prefix)) continue;
+      any = true;
+      all = all && frozen.contains(each.name);
+    }
+    if (any) return all;
+  }
+  return false;
+}
+
 }  // namespace
 
 Network::Network(std::unique_ptr<nn::Module> trunk, std::vector<Head> heads) : trunk_(std::move(trunk)), heads_(std::move(heads)) {
@@ -46,10 +82,16 @@ at::Tensor Network::forward(const at::Tensor& input, std::size_t head) { return 
 
 at::Tensor Network::encode(const at::Tensor& input) {
   if (!trunk_) return input;
-  if (input.dim() != 5) return trunk_->forward(input);
-  // The images of an example share the trunk; what it makes of them lies one behind the other along the channels.
-  const at::Tensor each = trunk_->forward(input.flatten(0, 1));
-  return each.reshape({input.size(0), input.size(1) * each.size(1), each.size(2), each.size(3)});
+  at::Tensor representation;
+  if (input.dim() != 5) {
+    representation = trunk_->forward(input);
+  } else {
+    // The images of an example share the trunk; what it makes of them lies one behind the other along the channels.
+    const at::Tensor each = trunk_->forward(input.flatten(0, 1));
+    representation = each.reshape({input.size(0), input.size(1) * each.size(1), each.size(2), each.size(3)});
+  }
+  if (representations_ != nullptr) representations_->push_back(representation);
+  return representation;
 }
 
 at::Tensor Network::decode(const at::Tensor& representation, std::size_t head) {
@@ -117,8 +159,56 @@ void Network::initialise(std::uint64_t seed) {
 
 void Network::set_training(bool training) {
   training_ = training;
-  if (trunk_) trunk_->set_training(training);
-  for (const Head& head : heads_) head.module->set_training(training);
+  if (trunk_) set_mode(*trunk_, kTrunkPrefix, frozen_, training);
+  for (const Head& head : heads_) set_mode(*head.module, head_prefix(head), frozen_, training);
+}
+
+void Network::freeze(const std::vector<std::string>& parameters) {
+  const std::vector<nn::NamedTensor> own = this->parameters();
+  std::vector<std::string> known;
+  for (const nn::NamedTensor& each : own) known.push_back(each.name);
+  const std::set<std::string> names(known.begin(), known.end());
+  for (const std::string& name : parameters) {
+    AFFINIS_CHECK(names.contains(name), ErrorCode::kUsage, "the network has no parameter '{}' to freeze{}", name, did_you_mean(name, known));
+  }
+  const std::set<std::string> frozen(parameters.begin(), parameters.end());
+  const auto hold = [&](nn::Module& part, const std::string& prefix) {
+    if (auto* freezable = dynamic_cast<nn::Freezable*>(&part)) {
+      freezable->hold_in_evaluation(own_names(part, prefix, frozen));
+      return;
+    }
+    if (frozen_whole(part, prefix, frozen)) return;
+    for (const nn::NamedTensor& each : frozen_state(*this, frozen)) {
+      AFFINIS_CHECK(!each.name.starts_with(prefix) || frozen.contains(each.name), ErrorCode::kUsage,
+                    "'{}' cannot be held still while other parts of its module learn; freeze the whole of '{}' or nothing of it", each.name,
+                    prefix.substr(0, prefix.size() - 1));
+    }
+  };
+  if (trunk_) hold(*trunk_, kTrunkPrefix);
+  for (const Head& head : heads_) hold(*head.module, head_prefix(head));
+
+  for (at::Tensor& each : without_gradient_) each.set_requires_grad(true);
+  without_gradient_.clear();
+  for (const nn::NamedTensor& each : own) {
+    if (!frozen.contains(each.name) || !each.tensor.requires_grad()) continue;
+    each.tensor.mutable_grad().reset();
+    each.tensor.set_requires_grad(false);
+    without_gradient_.push_back(each.tensor);
+  }
+  frozen_ = frozen;
+  set_training(training_);
+}
+
+std::vector<nn::NamedTensor> frozen_state(const Network& network, const std::set<std::string>& parameters) {
+  const std::vector<nn::NamedTensor> own = network.parameters();
+  std::vector<nn::NamedTensor> result;
+  std::set<std::string> names;
+  for (const nn::NamedTensor& each : own) names.insert(each.name);
+  for (const nn::NamedTensor& each : network.state()) {
+    const bool frozen = names.contains(each.name) ? parameters.contains(each.name) : is_frozen_buffer(each.name, own, parameters);
+    if (frozen) result.push_back(each);
+  }
+  return result;
 }
 
 void Network::to(const c10::Device& device) {

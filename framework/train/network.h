@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -30,6 +31,8 @@ class Network {
   /// [N, k R, h, w], each image through the same trunk.
   at::Tensor encode(const at::Tensor& input);
   at::Tensor decode(const at::Tensor& representation, std::size_t head);
+  /// From now on every pass through the trunk adds its result to `into`; null ends it. Without a trunk nothing is added.
+  void record_representations(std::vector<at::Tensor>* into) { representations_ = into; }
   /// Every head's prediction from its own input; an undefined input gives an undefined prediction. Heads whose inputs are the same
   /// tensor share one pass through the trunk.
   std::vector<at::Tensor> forward_all(std::span<const at::Tensor> inputs);
@@ -44,14 +47,26 @@ class Network {
   void load_state(const std::vector<nn::NamedTensor>& state);
   /// Draws all parameters anew from (seed, part, name): a head's first weights depend on seed and task alone, not on its neighbours.
   void initialise(std::uint64_t seed);
+  /// Frozen parts stay in evaluation mode.
   void set_training(bool training);
   bool training() const { return training_; }
+  /// From now on these parameters need no gradient, and what is made of them alone stays in evaluation mode (see nn::Freezable); all
+  /// others need one again that did before. An empty list ends it. Throws Error(kUsage) for a name that is none of parameters(), and when
+  /// a module that is frozen in part has statistics which it cannot hold still.
+  void freeze(const std::vector<std::string>& parameters);
   void to(const c10::Device& device);
 
  private:
   std::unique_ptr<nn::Module> trunk_;
   std::vector<Head> heads_;
   bool training_ = true;
+  std::vector<at::Tensor>* representations_ = nullptr;
+  std::set<std::string> frozen_;
+  std::vector<at::Tensor> without_gradient_;  ///< that freeze() took it from
 };
+
+/// Parameters and buffers that do not change while these parameters are frozen: a buffer is as frozen as the nearest module around it that
+/// has parameters.
+std::vector<nn::NamedTensor> frozen_state(const Network& network, const std::set<std::string>& parameters);
 
 }  // namespace affinis::train

@@ -46,13 +46,23 @@ double sum_of_squares(const at::Tensor& tensor) {
 }  // namespace
 
 Optimizer::Optimizer(const TrainerOptions& options, const std::vector<nn::NamedTensor>& parameters)
-    : adam_(options.optimizer == "adam"), weight_decay_(options.weight_decay), momentum_(options.momentum) {
+    : Optimizer(options, std::vector<ParameterGroup>{{"all", parameters, 1, options.weight_decay, false}}) {}
+
+Optimizer::Optimizer(const TrainerOptions& options, const std::vector<ParameterGroup>& groups)
+    : adam_(options.optimizer == "adam"), momentum_(options.momentum) {
   at::NoGradGuard no_gradient;
-  for (const nn::NamedTensor& each : parameters) {
-    if (!each.tensor.requires_grad()) continue;
-    parameters_.push_back(each);
-    if (adam_ || momentum_ > 0) first_.push_back(at::zeros_like(each.tensor));
-    if (adam_) second_.push_back(at::zeros_like(each.tensor));
+  for (const ParameterGroup& group : groups) {
+    if (group.frozen) continue;
+    std::size_t kind = 0;
+    while (kind < kinds_.size() && (kinds_[kind].rate != group.rate || kinds_[kind].weight_decay != group.weight_decay)) ++kind;
+    if (kind == kinds_.size()) kinds_.push_back({group.rate, group.weight_decay});
+    for (const nn::NamedTensor& each : group.parameters) {
+      if (!each.tensor.requires_grad()) continue;
+      parameters_.push_back(each);
+      kind_of_.push_back(kind);
+      if (adam_ || momentum_ > 0) first_.push_back(at::zeros_like(each.tensor));
+      if (adam_) second_.push_back(at::zeros_like(each.tensor));
+    }
   }
   const auto count = static_cast<std::int64_t>(parameters_.size());
   steps_ = at::zeros({count}, parameters_.empty() ? at::TensorOptions() : at::TensorOptions(parameters_.front().tensor.device()));
@@ -100,27 +110,31 @@ std::string Optimizer::first_bad_gradient() const {
 
 void Optimizer::step(double learning_rate) {
   at::NoGradGuard no_gradient;
-  std::vector<at::Tensor> parameters, gradients, first, second, steps;
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const at::Tensor& parameter = parameters_[i].tensor;
-    at::Tensor gradient = parameter.grad();
-    if (!gradient.defined()) continue;
-    // The fused kernels walk the memory and trust that all of a parameter's tensors lie alike.
-    if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
-    parameters.push_back(parameter);
-    gradients.push_back(std::move(gradient));
-    if (!first_.empty()) first.push_back(first_[i]);
-    if (!second_.empty()) second.push_back(second_[i]);
-    steps.push_back(step_of_[i]);
-    step_of_[i].add_(1);
-  }
-  if (parameters.empty()) return;
-  if (adam_) {
-    at::_fused_adam_(parameters, gradients, first, second, {}, steps, learning_rate, kBeta1, kBeta2, weight_decay_, kEpsilon,
-                     /*amsgrad=*/false, /*maximize=*/false);
-  } else {
-    at::_fused_sgd_(parameters, gradients, first, weight_decay_, momentum_, learning_rate, /*dampening=*/0, /*nesterov=*/false,
-                    /*maximize=*/false, /*is_first_step=*/false);
+  for (std::size_t kind = 0; kind < kinds_.size(); ++kind) {
+    std::vector<at::Tensor> parameters, gradients, first, second, steps;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      if (kind_of_[i] != kind) continue;
+      const at::Tensor& parameter = parameters_[i].tensor;
+      at::Tensor gradient = parameter.grad();
+      if (!gradient.defined() || !parameter.requires_grad()) continue;
+      // The fused kernels walk the memory and trust that all of a parameter's tensors lie alike.
+      if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
+      parameters.push_back(parameter);
+      gradients.push_back(std::move(gradient));
+      if (!first_.empty()) first.push_back(first_[i]);
+      if (!second_.empty()) second.push_back(second_[i]);
+      steps.push_back(step_of_[i]);
+      step_of_[i].add_(1);
+    }
+    if (parameters.empty()) continue;
+    const double rate = learning_rate * kinds_[kind].rate;
+    if (adam_) {
+      at::_fused_adam_(parameters, gradients, first, second, {}, steps, rate, kBeta1, kBeta2, kinds_[kind].weight_decay, kEpsilon,
+                       /*amsgrad=*/false, /*maximize=*/false);
+    } else {
+      at::_fused_sgd_(parameters, gradients, first, kinds_[kind].weight_decay, momentum_, rate, /*dampening=*/0, /*nesterov=*/false,
+                      /*maximize=*/false, /*is_first_step=*/false);
+    }
   }
 }
 

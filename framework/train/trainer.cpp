@@ -21,10 +21,13 @@
 #include "framework/train/batch_tools.h"
 #include "framework/train/checkpoint.h"
 #include "framework/train/device_copies.h"
+#include "framework/train/freezing.h"
 #include "framework/train/loss_balancer.h"
 #include "framework/train/low_precision.h"
 #include "framework/train/metrics_files.h"
 #include "framework/train/optimizer.h"
+#include "framework/train/parameter_groups.h"
+#include "framework/train/regularisers.h"
 #include "framework/train/schedule.h"
 #include "framework/train/validation.h"
 
@@ -34,6 +37,7 @@ namespace {
 using Progress = std::function<void(std::int64_t step, std::int64_t steps, double loss)>;
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* kParameterTable = "parameters.txt";
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
@@ -72,14 +76,17 @@ class Training {
         parallel_(ranks),
         device_(device_of(network)),
         copies_(source, device_),
-        optimizer_(options, network.parameters()),
+        steps_(options.steps > 0 ? options.steps : options.epochs * source.batches_per_epoch()),
+        groups_(parameter_groups(network, options)),
+        freezing_(network, options, steps_),
+        regularisers_(network, options),
+        optimizer_(options, groups_),
         balancer_(make_equal_balancer()) {
     per_epoch_ = source.batches_per_epoch();
     AFFINIS_CHECK(per_epoch_ > 0, ErrorCode::kData,
                   "the training data makes no batch of {} examples; use more samples or a smaller batch_size", options.batch_size);
     AFFINIS_CHECK(options.patience == 0 || (validation != nullptr && validation->batches_per_epoch() > 0), ErrorCode::kUsage,
                   "patience is {} but there is no validation data to stop by; set patience to 0 or hold samples out", options.patience);
-    steps_ = options.steps > 0 ? options.steps : options.epochs * per_epoch_;
     for (const Head& head : network.heads()) tasks_.push_back(head.task->info().name);
     state_.started = static_cast<std::int64_t>(unix_time());
     clear_losses();
@@ -89,6 +96,7 @@ class Training {
     if (options.adversarial_weight > 0) adversary_ = make_adversary();
     if (!outputs_.folder.empty()) begin_in_folder();
     parallel_.follow(network_);
+    begin_adaptation();
   }
 
   TrainingResult run(const Progress& progress) {
@@ -96,11 +104,13 @@ class Training {
       MetricsFiles files(outputs_, tasks_, state_.started, state_.curve, adversary_ != nullptr);
       last_checkpoint_ = Clock::now();
       network_.set_training(true);
+      tell_parameters();
       bool in_place = false;
       const std::int64_t last = outputs_.stop_after > 0 ? std::min(outputs_.stop_after, steps_) : steps_;
       while (state_.step < last && !state_.stopped_early) {
         if (!in_place || state_.batch == 0) copies_.start(state_.epoch, state_.batch);
         in_place = true;
+        freezing_.before_step(state_.step, parallel_.speaks() ? logger_ : silent_);
         step();
         if (at_a_point()) record(files);
         if (progress) report(progress);
@@ -112,7 +122,7 @@ class Training {
         finish();
       }
     }
-    TrainingResult result{state_.step, state_.stopped_early, state_.seconds, {}};
+    TrainingResult result{state_.step, state_.stopped_early, state_.seconds, {}, freezing_.proofs()};
     for (const MetricsRecord& each : state_.curve) result.curve.push_back(each.point);
     return result;
   }
@@ -157,12 +167,14 @@ class Training {
       network_.load_state(checkpoint->network);
       if (!checkpoint->state.finished) {
         optimizer_.load_state(checkpoint->optimizer);
+        regularisers_.load_start(checkpoint->start);
         if (adversary_) adversary_->load_state(checkpoint->adversary, checkpoint->adversary_optimizer);
       }
     } catch (Error& error) {
       throw error.within("the checkpoint in " + outputs_.folder.string());
     }
     state_ = std::move(checkpoint->state);
+    freezing_.load_state(state_.freezing, state_.step);
     best_ = std::move(checkpoint->best);
     seconds_before_ = state_.seconds;
     if (!state_.finished && parallel_.speaks()) logger_.info("training goes on from step {} of {}", state_.step, steps_);
@@ -197,6 +209,7 @@ class Training {
     std::vector<at::Tensor> predictions;
     {
       const LowPrecision low(device_, options_.precision == "bf16");
+      regularisers_.before_forward(inputs);
       predictions = network_.forward_all(inputs);
     }
     for (at::Tensor& prediction : predictions) {
@@ -220,8 +233,10 @@ class Training {
     if (adversary_) add(adversary_->step(state_.step, batches, predictions, losses));
     learning_rate_ = learning_rate_at(options_, state_.step, steps_);
     optimizer_.zero_gradients();
+    regularisers_.before_backward();
     balancer_->backward(losses);
     parallel_.sum_gradients(network_);
+    regularisers_.add_gradients();
     const double norm = optimizer_.gradient_norm();
     if (!std::isfinite(norm)) refuse_gradient(batches);
     // The small constant is PyTorch's: clipped runs compare.
@@ -358,7 +373,25 @@ class Training {
     }
   }
 
+  void begin_adaptation() {
+    const AdaptationOptions& adaptation = options_.adaptation;
+    AFFINIS_CHECK(parallel_.alone() || (adaptation.delta == 0 && adaptation.bss == 0), ErrorCode::kUsage,
+                  "delta or bss is set, but several ranks train without them only; set both to 0 or train with one process");
+    if (state_.step > 0 || state_.finished) return;
+    if (adaptation.zero_head) zero_last_layers(network_);
+    regularisers_.begin();
+  }
+
+  /// What learns how fast, before it does: once a sitting, and beside the checkpoint.
+  void tell_parameters() {
+    if (options_.adaptation == AdaptationOptions() || !parallel_.speaks()) return;
+    const std::string table = parameter_table(groups_, options_);
+    logger_.event(LogLevel::kInfo, "parameters:\n" + table, {{"parameter_groups", group_table(groups_, options_)}});
+    if (!outputs_.folder.empty()) write_file_atomically(outputs_.folder / kParameterTable, table);
+  }
+
   void finish() {
+    freezing_.finish(state_.step, parallel_.speaks() ? logger_ : silent_);
     if (!best_.empty()) network_.load_state(best_);
     if (state_.stopped_early) {
       logger_.info("stopped early at step {} of {}: no validation was better than that at step {}", state_.step, steps_, state_.best_step);
@@ -373,9 +406,11 @@ class Training {
 
   void checkpoint() {
     state_.seconds = seconds();
+    state_.freezing = freezing_.state();
     Checkpoint checkpoint{identity(), state_, network_.state(), {}, best_};
     if (!state_.finished) {
       checkpoint.optimizer = optimizer_.state();
+      checkpoint.start = regularisers_.start();
       if (adversary_) {
         checkpoint.adversary = adversary_->state();
         checkpoint.adversary_optimizer = adversary_->optimizer_state();
@@ -401,15 +436,19 @@ class Training {
   const TrainerOptions& options_;
   TrainerOutputs outputs_;  ///< without a folder on ranks that do not write
   Logger& logger_;
+  Logger silent_;  ///< of ranks that do not speak
   DataParallel parallel_;
   c10::Device device_;
   DeviceCopies copies_;
+  std::int64_t steps_;  ///< of the whole training
+  std::vector<ParameterGroup> groups_;
+  Freezing freezing_;
+  Regularisers regularisers_;
   Optimizer optimizer_;
   std::unique_ptr<LossBalancer> balancer_;
   std::unique_ptr<Adversary> adversary_;  ///< null without adversarial_weight
   std::vector<std::string> tasks_;
   std::int64_t per_epoch_ = 0;
-  std::int64_t steps_ = 0;
   TrainingState state_;
   std::vector<nn::NamedTensor> best_;
   double learning_rate_ = 0;

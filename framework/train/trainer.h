@@ -64,11 +64,26 @@ struct CurvePoint {
   double learning_rate = 0;
 };
 
+/// What was frozen in a stretch of a training, and that it did not move: hashes (XXH3-128) over parameters and buffers, BatchNorm's
+/// statistics among them.
+struct FreezeProof {
+  std::string phase;            ///< in words
+  std::int64_t first_step = 0;  ///< counted from 1
+  std::int64_t last_step = 0;
+  std::int64_t tensors = 0;
+  std::string hash_before;
+  std::string hash_after;
+  bool equal = false;
+};
+nlohmann::json to_json(const FreezeProof& proof);
+FreezeProof freeze_proof_from_json(const nlohmann::json& json);
+
 struct TrainingResult {
   std::int64_t steps = 0;
   bool stopped_early = false;
   double seconds = 0;  ///< over all sittings
   std::vector<CurvePoint> curve;
+  std::vector<FreezeProof> freeze_proof = {};  ///< one for each phase with something frozen
 };
 
 /// Where a training writes while it runs: checkpoint.safetensors, metrics.csv, metrics.jsonl, TensorBoard events.
@@ -95,6 +110,9 @@ struct TrainerOutputs {
 ///
 /// With `ranks` every process calls this with the same network, settings and output folder (a folder that all see), each with a source of
 /// its BatchShare; rank 0 validates and writes, all return the same result. An adversary is refused then.
+///
+/// With `adaptation` parts are frozen, slowed down or held to where they began (adaptation.h). What is frozen is hashed before and after:
+/// a tensor that moved all the same is an Error(kInternal). The network learns in every part again afterwards.
 ///
 /// Throws Error(kNumeric) naming step, task and samples when a loss or a gradient is NaN or infinite, before any weight is touched;
 /// Error(kUsage) for settings that do not go together and for a checkpoint of another training; Error(kData) without any batch.

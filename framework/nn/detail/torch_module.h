@@ -10,7 +10,9 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "framework/nn/freezable.h"
 #include "framework/nn/module.h"
+#include "framework/nn/stage_maps.h"
 
 namespace affinis::nn {
 
@@ -31,9 +33,11 @@ void use_channels_last(torch::nn::Module& module);
 InitialRule initial_rule_of(const torch::nn::Module& module, const std::string& parameter);
 std::vector<NamedTensor> named_parameters_of(const torch::nn::Module& module);
 std::vector<NamedTensor> named_buffers_of(const torch::nn::Module& module);
+/// The module and its submodules, at any depth, that have parameters, all of them among these.
+std::vector<std::shared_ptr<torch::nn::Module>> made_of(const torch::nn::Module& module, const std::vector<std::string>& parameters);
 
 template <typename Impl>
-class TorchModule final : public Module {
+class TorchModule final : public Module, public Freezable, public StageMaps {
  public:
   explicit TorchModule(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
@@ -46,12 +50,32 @@ class TorchModule final : public Module {
   }
   std::vector<NamedTensor> parameters() const override { return named_parameters_of(*impl_); }
   std::vector<NamedTensor> buffers() const override { return named_buffers_of(*impl_); }
-  void set_training(bool training) override { impl_->train(training); }
+  void set_training(bool training) override {
+    training_ = training;
+    impl_->train(training);
+    // train() reaches every child, frozen ones too.
+    for (const auto& each : held_) each->eval();
+  }
+  void hold_in_evaluation(const std::vector<std::string>& parameters) override {
+    held_ = made_of(*impl_, parameters);
+    set_training(training_);
+  }
+  /// An Impl has stages to show when it has a member std::vector<at::Tensor>* stages_seen.
+  bool record_stages(std::vector<at::Tensor>* into) override {
+    if constexpr (requires { impl_->stages_seen = into; }) {
+      impl_->stages_seen = into;
+      return true;
+    } else {
+      return false;
+    }
+  }
   void to(const c10::Device& device) override { impl_->to(device); }
   InitialRule initial_rule(const std::string& parameter) const override { return initial_rule_of(*impl_, parameter); }
 
  private:
   std::shared_ptr<Impl> impl_;
+  std::vector<std::shared_ptr<torch::nn::Module>> held_;  ///< in evaluation mode for good
+  bool training_ = true;
 };
 
 }  // namespace detail
