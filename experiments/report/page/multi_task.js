@@ -65,7 +65,7 @@ function multi_task_sentence(arms, groups, joint) {
     const best = sorted[0];
     const part = best.delta_m.metrics;
     const verdict = known(part.low) && part.low <= 0 && part.high >= 0 ? ", which the seeds do not tell from no difference" : "";
-    says.push("Sharing one network, " + group_title(best.tasks) + " are on average " + fixed(Math.abs(part.value), 1) + "% " + (part.value < 0 ? "better" : "worse") + " off than alone" +
+    says.push("Sharing one network, " + group_title(best.tasks) + " are on average " + (Math.abs(part.value) < 0.05 ? "as well off as alone" : fixed(Math.abs(part.value), 1) + "% " + (part.value < 0 ? "better" : "worse") + " off than alone") +
       (judged.length > 1 ? " under the best of " + judged.length + " balancers, " + best.balancer : " (" + best.balancer + ")") + verdict + ", by the mean over all metrics; by the mean over tasks it is " + signed(best.delta_m.tasks.value) + " (negative is better).");
     const turned = judged.filter((arm) => known(arm.delta_m.tasks.value) && arm.delta_m.tasks.value * arm.delta_m.metrics.value < 0);
     if (turned.length) says.push("For " + list_of(turned.map((arm) => arm.balancer)) + " the two averages disagree about the sign.");
