@@ -4,6 +4,7 @@
     experiments/bench/step.py [--json] [--build build/release]
 
 Same shapes, same number of threads, by turns; the peer runs in its usual memory format and in channels-last, and the faster one counts.
+With one thread processor time is compared, which other programs on the machine disturb less, with several the wall clock's.
 AFFINIS_PYTHON names a Python that has the peer's packages; without it one is set up in the user's cache.
 """
 
@@ -23,9 +24,9 @@ CASES = [("desk, 1 thread", "desk", 16, 1, 12), ("desk, 2 threads", "desk", 16, 
 WARM_UP = 2
 
 
-def milliseconds(command):
+def milliseconds(command, threads):
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return [float(line) for line in done.stdout.split()][WARM_UP:]
+    return [float(line.split()[threads == 1]) for line in done.stdout.splitlines()][WARM_UP:]
 
 
 def run_case(program, python, name, scale, batch, threads, steps, rounds):
@@ -34,9 +35,9 @@ def run_case(program, python, name, scale, batch, threads, steps, rounds):
     times = {"ours": [], "peer": [], "peer, channels-last": []}
     for turn in range(rounds):
         print(f"step bench: {name}, turn {turn + 1} of {rounds}", file=sys.stderr, flush=True)
-        times["ours"] += milliseconds([program, *arguments])
-        times["peer"] += milliseconds(peer)
-        times["peer, channels-last"] += milliseconds([*peer, "--channels-last"])
+        times["ours"] += milliseconds([program, *arguments], threads)
+        times["peer"] += milliseconds(peer, threads)
+        times["peer, channels-last"] += milliseconds([*peer, "--channels-last"], threads)
     # Other programs only ever make a step slower: the quarter of the fastest steps is what the step itself takes.
     quick = {side: statistics.quantiles(values, n=4)[0] for side, values in times.items()}
     faster = min(quick["peer"], quick["peer, channels-last"])
