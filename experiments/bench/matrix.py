@@ -163,16 +163,15 @@ def transfers_of(out):
 
 
 def best_sources(out):
-    """By target: the best source of the others, and all that tie with it."""
+    """By target: the best source of the others, and all whose affinity's interval reaches up to its."""
     best = {}
-    for row in transfers_of(out):
-        if row["sources"] == row["target"]:
+    for target in {row["target"] for row in transfers_of(out)}:
+        rows = [row for row in transfers_of(out) if row["target"] == target and row["sources"] != target]
+        if not rows:
             continue
-        entry = best.setdefault(row["target"], {"affinity": -1.0, "best": "", "tied": set()})
-        if float(row["affinity"]) > entry["affinity"]:
-            entry |= {"affinity": float(row["affinity"]), "best": row["sources"]}
-        if row["tied_with_best"] == "yes":
-            entry["tied"].add(row["sources"])
+        first = max(rows, key=lambda row: float(row["affinity"]))
+        best[target] = {"best": first["sources"],
+                        "tied": {row["sources"] for row in rows if float(row["affinity_high"]) >= float(first["affinity_low"])}}
     return best
 
 
