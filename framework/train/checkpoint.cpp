@@ -87,6 +87,7 @@ nlohmann::json to_json(const TrainingState& state) {
                          {"best_step", state.best_step},
                          {"validations_without_better", state.validations_without_better},
                          {"curve", curve}};
+  if (!state.balance.is_null()) json["balance"] = state.balance;
   if (state.adversarial_count > 0) {
     json["adversarial_sum"] = state.adversarial_sum;
     json["discriminator_sum"] = state.discriminator_sum;
@@ -111,6 +112,7 @@ TrainingState state_from_json(const nlohmann::json& json) {
   state.discriminator_sum = json.value("discriminator_sum", 0.0);
   state.adversarial_count = json.value("adversarial_count", std::int64_t{0});
   state.freezing = json.value("freezing", nlohmann::json());
+  state.balance = json.value("balance", nlohmann::json());
   state.best_validation = number(json.at("best_validation"));
   state.best_step = json.at("best_step");
   state.validations_without_better = json.at("validations_without_better");

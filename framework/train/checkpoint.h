@@ -32,6 +32,7 @@ struct TrainingState {
   std::int64_t validations_without_better = 0;
   nlohmann::json freezing = {};  ///< phases that ended and the hashes of the one under way (freezing.h); null without any
   std::vector<MetricsRecord> curve;
+  nlohmann::json balance = {};  ///< of TaskBalance; null when it has nothing to keep
 };
 
 struct Checkpoint {

@@ -24,9 +24,9 @@ DataParallel::DataParallel(Ranks ranks)
     : collective_(ranks.collective != nullptr && ranks.collective->size() > 1 ? ranks.collective : nullptr),
       synchronise_norms_(ranks.synchronise_norms) {}
 
-std::vector<DataParallel::Labels> DataParallel::labels(const std::vector<task::Batch>& batches) const {
+std::vector<DataParallel::Labels> DataParallel::labels(const std::vector<task::Batch>& batches, bool counted) const {
   std::vector<Labels> result;
-  if (alone()) {
+  if (alone() && !counted) {
     for (const task::Batch& batch : batches) {
       const std::int64_t any = has_label(batch) ? 1 : 0;
       result.push_back({any, any});
@@ -74,6 +74,10 @@ void DataParallel::sum(std::span<double> values) const {
   at::Tensor tensor = at::tensor(at::ArrayRef<double>(values.data(), values.size()), at::kDouble);
   collective_->sum(tensor);
   std::copy_n(tensor.const_data_ptr<double>(), values.size(), values.begin());
+}
+
+void DataParallel::sum(at::Tensor& tensor) const {
+  if (!alone()) collective_->sum(tensor);
 }
 
 void DataParallel::follow(std::span<double> values) const {

@@ -32,11 +32,14 @@ class DataParallel {
     std::int64_t everywhere = 0;
     double share() const { return everywhere == 0 ? 0 : static_cast<double>(here) / static_cast<double>(everywhere); }
   };
-  std::vector<Labels> labels(const std::vector<task::Batch>& batches) const;
+  /// A single process only tells whether there is any (0 or 1) unless the images are to be `counted`.
+  std::vector<Labels> labels(const std::vector<task::Batch>& batches, bool counted = false) const;
   /// Parameters' gradients become the sum over ranks, in buckets of 25 MiB.
   void sum_gradients(const Network& network) const;
   /// Replaces the numbers by their sums over ranks.
   void sum(std::span<double> values) const;
+  /// Replaces the tensor by its sum over ranks.
+  void sum(at::Tensor& tensor) const;
   /// Replaces the numbers by those of the rank that speaks.
   void follow(std::span<double> values) const;
   /// All ranks take the weights and buffers of the one that speaks.

@@ -98,7 +98,7 @@ at::Tensor Network::decode(const at::Tensor& representation, std::size_t head) {
   return heads_.at(head).module->forward(representation);
 }
 
-std::vector<at::Tensor> Network::forward_all(std::span<const at::Tensor> inputs) {
+std::vector<at::Tensor> Network::forward_all(std::span<const at::Tensor> inputs, std::vector<at::Tensor>* kept) {
   AFFINIS_ASSERT(inputs.size() == heads_.size());
   std::vector<at::Tensor> representations(inputs.size());
   std::vector<at::Tensor> predictions(inputs.size());
@@ -112,6 +112,7 @@ std::vector<at::Tensor> Network::forward_all(std::span<const at::Tensor> inputs)
     if (!representations[head].defined()) representations[head] = encode(inputs[head]);
     predictions[head] = decode(representations[head], head);
   }
+  if (kept != nullptr) *kept = std::move(representations);
   return predictions;
 }
 
@@ -126,6 +127,13 @@ std::vector<nn::NamedTensor> Network::state() const {
   std::vector<nn::NamedTensor> result;
   if (trunk_) append(result, nn::state_of(*trunk_, kTrunkPrefix));
   for (const Head& head : heads_) append(result, nn::state_of(*head.module, head_prefix(head)));
+  return result;
+}
+
+std::vector<nn::NamedTensor> Network::buffers() const {
+  std::vector<nn::NamedTensor> result;
+  if (trunk_) append(result, with_prefix(trunk_->buffers(), kTrunkPrefix));
+  for (const Head& head : heads_) append(result, with_prefix(head.module->buffers(), head_prefix(head)));
   return result;
 }
 

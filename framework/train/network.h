@@ -34,8 +34,8 @@ class Network {
   /// From now on every pass through the trunk adds its result to `into`; null ends it. Without a trunk nothing is added.
   void record_representations(std::vector<at::Tensor>* into) { representations_ = into; }
   /// Every head's prediction from its own input; an undefined input gives an undefined prediction. Heads whose inputs are the same
-  /// tensor share one pass through the trunk.
-  std::vector<at::Tensor> forward_all(std::span<const at::Tensor> inputs);
+  /// tensor share one pass through the trunk, and one representation. `representations`, when given, gets what each head was put on.
+  std::vector<at::Tensor> forward_all(std::span<const at::Tensor> inputs, std::vector<at::Tensor>* representations = nullptr);
 
   const std::vector<Head>& heads() const { return heads_; }
   nn::Module* trunk() { return trunk_.get(); }
@@ -43,6 +43,8 @@ class Network {
   /// "trunk.<name>" and "heads.<task>.<name>".
   std::vector<nn::NamedTensor> parameters() const;
   std::vector<nn::NamedTensor> state() const;
+  /// What is in state() but not in parameters().
+  std::vector<nn::NamedTensor> buffers() const;
   /// Throws Error(kData) as nn::load_state does; the network is unchanged then.
   void load_state(const std::vector<nn::NamedTensor>& state);
   /// Draws all parameters anew from (seed, part, name): a head's first weights depend on seed and task alone, not on its neighbours.

@@ -22,13 +22,13 @@
 #include "framework/train/checkpoint.h"
 #include "framework/train/device_copies.h"
 #include "framework/train/freezing.h"
-#include "framework/train/loss_balancer.h"
 #include "framework/train/low_precision.h"
 #include "framework/train/metrics_files.h"
 #include "framework/train/optimizer.h"
 #include "framework/train/parameter_groups.h"
 #include "framework/train/regularisers.h"
 #include "framework/train/schedule.h"
+#include "framework/train/task_balance.h"
 #include "framework/train/validation.h"
 
 namespace affinis::train {
@@ -81,7 +81,7 @@ class Training {
         freezing_(network, options, steps_),
         regularisers_(network, options),
         optimizer_(options, groups_),
-        balancer_(make_equal_balancer()) {
+        balance_(network, options, parallel_, validation != nullptr && validation->batches_per_epoch() > 0, logger) {
     per_epoch_ = source.batches_per_epoch();
     AFFINIS_CHECK(per_epoch_ > 0, ErrorCode::kData,
                   "the training data makes no batch of {} examples; use more samples or a smaller batch_size", options.batch_size);
@@ -102,6 +102,7 @@ class Training {
   TrainingResult run(const Progress& progress) {
     if (!state_.finished) {
       MetricsFiles files(outputs_, tasks_, state_.started, state_.curve, adversary_ != nullptr);
+      balance_.begin_files(outputs_.folder, state_.step);
       last_checkpoint_ = Clock::now();
       network_.set_training(true);
       tell_parameters();
@@ -112,7 +113,7 @@ class Training {
         in_place = true;
         freezing_.before_step(state_.step, parallel_.speaks() ? logger_ : silent_);
         step();
-        if (at_a_point()) record(files);
+        if (at_a_point(state_.step)) record(files);
         if (progress) report(progress);
         if (!outputs_.folder.empty() && seconds_since(last_checkpoint_) >= options_.checkpoint_seconds) checkpoint();
       }
@@ -169,6 +170,7 @@ class Training {
         optimizer_.load_state(checkpoint->optimizer);
         regularisers_.load_start(checkpoint->start);
         if (adversary_) adversary_->load_state(checkpoint->adversary, checkpoint->adversary_optimizer);
+        balance_.load_state(checkpoint->state.balance);
       }
     } catch (Error& error) {
       throw error.within("the checkpoint in " + outputs_.folder.string());
@@ -180,9 +182,13 @@ class Training {
     if (!state_.finished && parallel_.speaks()) logger_.info("training goes on from step {} of {}", state_.step, steps_);
   }
 
-  void step() {
-    // Dropout and its like draw from LibTorch's generator: seeded per step, it needs no place in the checkpoint.
+  /// Dropout and its like draw from LibTorch's generator: seeded per step, it needs no place in the checkpoint.
+  void seed_step() {
     seed_generator(derive_seed(static_cast<std::uint64_t>(options_.seed), "step", {static_cast<std::uint64_t>(state_.step)}));
+  }
+
+  void step() {
+    seed_step();
     std::optional<std::vector<task::Batch>> made = copies_.next();
     AFFINIS_CHECK(made.has_value(), ErrorCode::kInternal, "the training data ended at batch {} of {} in epoch {}", state_.batch, per_epoch_,
                   state_.epoch);
@@ -201,20 +207,20 @@ class Training {
 
   void learn(const std::vector<task::Batch>& batches) {
     const nn::SynchronisedNorms norms(parallel_.for_norms());
-    const std::vector<DataParallel::Labels> labels = parallel_.labels(batches);
+    const std::vector<DataParallel::Labels> labels = parallel_.labels(batches, balance_.counts_labels());
+    std::vector<std::int64_t> labelled;
+    for (const DataParallel::Labels& each : labels) labelled.push_back(each.everywhere);
+    const std::vector<bool> learns = balance_.heads_at(state_.step, labelled);
     std::vector<at::Tensor> inputs = inputs_of(batches);
     for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (labels[h].everywhere == 0) inputs[h] = at::Tensor();
+      if (labels[h].everywhere == 0 || !learns[h]) inputs[h] = at::Tensor();
     }
-    std::vector<at::Tensor> predictions;
     {
       const LowPrecision low(device_, options_.precision == "bf16");
       regularisers_.before_forward(inputs);
-      predictions = network_.forward_all(inputs);
     }
-    for (at::Tensor& prediction : predictions) {
-      if (prediction.defined()) prediction = prediction.to(at::kFloat);
-    }
+    std::vector<at::Tensor> representations;
+    const std::vector<at::Tensor> predictions = predictions_of(inputs, &representations);
     std::vector<at::Tensor> losses(batches.size());
     std::vector<double> values(batches.size(), kNan);
     for (std::size_t h = 0; h < batches.size(); ++h) {
@@ -234,7 +240,9 @@ class Training {
     learning_rate_ = learning_rate_at(options_, state_.step, steps_);
     optimizer_.zero_gradients();
     regularisers_.before_backward();
-    balancer_->backward(losses);
+    const BalanceStep balance{state_.step, state_.batch + 1 == per_epoch_, losses, values, representations};
+    const TaskBalance::LossesNow losses_now = [&] { return losses_at_present(inputs, batches, labels); };
+    balance_.backward(balance, at_a_point(state_.step + 1), learning_rate_, losses_now);
     parallel_.sum_gradients(network_);
     regularisers_.add_gradients();
     const double norm = optimizer_.gradient_norm();
@@ -242,6 +250,7 @@ class Training {
     // The small constant is PyTorch's: clipped runs compare.
     if (options_.clip_norm > 0 && norm > options_.clip_norm) optimizer_.scale_gradients(options_.clip_norm / (norm + 1e-6));
     optimizer_.step(learning_rate_);
+    balance_.stepped(balance, losses_now);
     for (std::size_t h = 0; h < values.size(); ++h) {
       if (std::isnan(values[h])) continue;
       state_.loss_sums[h] += values[h];
@@ -257,6 +266,36 @@ class Training {
     if (labels.here == 0) return prediction.sum() * 0;
     at::Tensor loss = network_.heads()[head].task->loss(prediction, batch);
     return labels.here == labels.everywhere ? loss : loss * labels.share();
+  }
+
+  std::vector<at::Tensor> predictions_of(const std::vector<at::Tensor>& inputs, std::vector<at::Tensor>* representations) {
+    std::vector<at::Tensor> predictions;
+    {
+      const LowPrecision low(device_, options_.precision == "bf16");
+      predictions = network_.forward_all(inputs, representations);
+    }
+    for (at::Tensor& prediction : predictions) {
+      if (prediction.defined()) prediction = prediction.to(at::kFloat);
+    }
+    return predictions;
+  }
+
+  /// The step's losses, over all ranks, at the weights as they are now, with the step's dropout. Running statistics stay as they are.
+  std::vector<double> losses_at_present(const std::vector<at::Tensor>& inputs, const std::vector<task::Batch>& batches,
+                                        const std::vector<DataParallel::Labels>& labels) {
+    const at::NoGradGuard no_gradients;
+    const std::vector<nn::NamedTensor> buffers = network_.buffers();
+    const std::vector<nn::NamedTensor> before = copy_of(buffers);
+    seed_step();
+    const std::vector<at::Tensor> predictions = predictions_of(inputs, nullptr);
+    std::vector<double> values(batches.size(), kNan);
+    for (std::size_t h = 0; h < batches.size(); ++h) {
+      if (predictions[h].defined()) values[h] = loss_share(h, predictions[h], batches[h], labels[h]).item<double>();
+    }
+    // Behind autograd's back: the step's graph may still be needed, and is whole with the old values.
+    for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].tensor.variable_data().copy_(before[i].tensor);
+    parallel_.sum(values);
+    return values;
   }
 
   void add(const AdversarialLosses& losses) {
@@ -312,9 +351,10 @@ class Training {
          state_.step + 1, tasks_.size() == 1 ? "" : "s", join(tasks_, ", "), sample_names(batches.front().indices), options_.learning_rate);
   }
 
-  bool at_a_point() const {
+  /// Whether the curve has a point after so many steps.
+  bool at_a_point(std::int64_t step) const {
     const std::int64_t every = options_.evaluate_every > 0 ? options_.evaluate_every : per_epoch_;
-    return state_.step % every == 0 || state_.step == steps_;
+    return step % every == 0 || step == steps_;
   }
 
   void record(MetricsFiles& files) {
@@ -339,6 +379,7 @@ class Training {
     state_.curve.push_back(record);
     files.append(record);
     if (parallel_.speaks()) log(record);
+    if (balance_.record(record.point.step, record.train_losses, record.validation_losses)) state_.stopped_early = true;
   }
 
   void consider_stopping(double validation_loss) {
@@ -393,7 +434,9 @@ class Training {
   void finish() {
     freezing_.finish(state_.step, parallel_.speaks() ? logger_ : silent_);
     if (!best_.empty()) network_.load_state(best_);
-    if (state_.stopped_early) {
+    if (state_.stopped_early && balance_.all_stopped()) {
+      logger_.info("stopped early at step {} of {}: no head is left that learns", state_.step, steps_);
+    } else if (state_.stopped_early) {
       logger_.info("stopped early at step {} of {}: no validation was better than that at step {}", state_.step, steps_, state_.best_step);
     }
     parallel_.follow(network_);
@@ -407,6 +450,7 @@ class Training {
   void checkpoint() {
     state_.seconds = seconds();
     state_.freezing = freezing_.state();
+    state_.balance = state_.finished ? nlohmann::json() : balance_.state();
     Checkpoint checkpoint{identity(), state_, network_.state(), {}, best_};
     if (!state_.finished) {
       checkpoint.optimizer = optimizer_.state();
@@ -445,7 +489,7 @@ class Training {
   Freezing freezing_;
   Regularisers regularisers_;
   Optimizer optimizer_;
-  std::unique_ptr<LossBalancer> balancer_;
+  TaskBalance balance_;
   std::unique_ptr<Adversary> adversary_;  ///< null without adversarial_weight
   std::vector<std::string> tasks_;
   std::int64_t per_epoch_ = 0;
