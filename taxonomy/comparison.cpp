@@ -255,13 +255,21 @@ Comparison compare_tables(const TransferTable& a, const TransferTable& b, const 
 
   const std::vector<std::string> leaves = in_both({matrix_a.sources.begin(), matrix_a.sources.end()},
                                                   {matrix_b.sources.begin(), matrix_b.sources.end()});
-  if (leaves.size() >= 3) {
+  if (leaves.size() < 3) {
+    result.no_trees = "fewer than three sources are common";
+    return result;
+  }
+  // Rankings and taxonomies are worth having where a tree is not defined.
+  try {
     const TaskTree tree_a = tree_on(common_a, leaves, options.tree);
     const TaskTree tree_b = tree_on(common_b, leaves, options.tree);
     result.trees = compare_trees(tree_a.tree, tree_b.tree);
     for (std::size_t k = 2; k <= std::min(options.most_clusters, leaves.size() - 1); ++k) {
       result.cuts.push_back({k, adjusted_rand(cut(tree_a.merges, k), cut(tree_b.merges, k))});
     }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::kData) throw;
+    result.no_trees = error.what();
   }
   return result;
 }

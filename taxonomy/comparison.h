@@ -72,7 +72,8 @@ struct Comparison {
   double mean_pearson = 0;
   double matrix_pearson = 0;         ///< over all cells that agreement counts
   std::vector<BudgetAgreement> budgets;
-  std::optional<TreeComparison> trees;  ///< A's tree with B's as reference; missing with fewer than three common sources
+  std::optional<TreeComparison> trees;  ///< A's tree with B's as reference
+  std::string no_trees;                 ///< why there are none; empty where there are
   std::vector<CutAgreement> cuts;
   OnlyIn only_a;
   OnlyIn only_b;
@@ -80,7 +81,7 @@ struct Comparison {
 
 /// Compares tables whose tasks have the same names (see `renamed`). Taxonomies and trees are made from the rows between common tasks
 /// alone, each table's own: a transfer that only one has tried counts for that one. Throws Error(kData) when no target or no source is
-/// common, and as make_problem, task_tree.
+/// common, and as make_problem.
 Comparison compare_tables(const TransferTable& a, const TransferTable& b, const ComparisonOptions& options = {});
 
 }  // namespace affinis::taxonomy

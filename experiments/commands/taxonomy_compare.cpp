@@ -83,6 +83,7 @@ nlohmann::json comparison_json(const Comparison& comparison) {
           {"matrix_pearson", number(comparison.matrix_pearson)},
           {"budgets", budgets},
           {"trees", trees},
+          {"no_trees", comparison.no_trees.empty() ? nlohmann::json(nullptr) : nlohmann::json(comparison.no_trees)},
           {"only_a", only_json(comparison.only_a)},
           {"only_b", only_json(comparison.only_b)}};
 }
@@ -131,6 +132,8 @@ std::string comparison_text(const Comparison& comparison, const std::string& a, 
                         comparison.trees->found.size() + comparison.trees->missing.size());
     for (const taxonomy::CutAgreement& cut : comparison.cuts) text += fmt::format(" {}: {:.3f}", cut.clusters, cut.adjusted_rand);
     text += "\n";
+  } else {
+    text += fmt::format("\nno task trees: {}\n", comparison.no_trees);
   }
   const std::string only = only_text(comparison.only_a, "A") + only_text(comparison.only_b, "B");
   return text + (only.empty() ? "" : "\n" + only);

@@ -17,7 +17,7 @@ class TaxonomyCompare(CliTest):
     def test_aliases_and_given_names(self):
         found = self.compare()
         self.assertEqual(set(found), {"a", "b", "objective", "common", "targets", "mean", "matrix_pearson", "budgets", "trees",
-                                      "only_a", "only_b", "intervals"})
+                                      "no_trees", "only_a", "only_b", "intervals"})
         self.assertIsNone(found["intervals"])
         self.assertEqual(found["common"]["targets"], ["rgb2sfnorm"])
         self.assertEqual(found["only_a"]["tasks"], ["c"])
@@ -39,6 +39,15 @@ class TaxonomyCompare(CliTest):
         self.assertGreater(found["mean"]["spearman"], 0.5)
         for side in ("under_a", "under_b"):
             self.assertLessEqual(found["budgets"][0][side]["sources_of_other"], found["budgets"][0][side]["optimum"] + 1e-9)
+
+    def test_a_table_without_a_tree_is_compared_all_the_same(self):
+        zero = HEADER + "".join("%s,t,1,%g,0,0\n" % pair for pair in (("a", 3), ("b", 2), ("c", 1)))
+        one = self.write("zero.csv", zero)
+        found = self.json("taxonomy", "compare", one, one, "--objective", "quality", "--budgets", "1")
+        self.assertIsNone(found["trees"])
+        self.assertIn("no source has a positive value", found["no_trees"])
+        self.assertEqual(found["targets"][0]["sources"], 3)
+        self.assertIn("no task trees", self.succeed("taxonomy", "compare", one, one, "--objective", "quality", "--budgets", "1").stdout)
 
     def test_sentences(self):
         a = self.write("a.csv", A)
