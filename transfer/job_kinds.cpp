@@ -59,6 +59,8 @@ nlohmann::json to_json(const TrainSpec& spec) {
           {"keep_weights", spec.keep_weights}};
   // Absent by default: identities of before stay.
   if (spec.local_norms) json["local_norms"] = true;
+  if (!spec.start.job.empty()) json["start"] = {{"job", spec.start.job}};
+  if (!spec.start.hash.empty()) json["start"] = {{"hash", spec.start.hash}};
   return json;
 }
 
@@ -73,6 +75,8 @@ TrainSpec train_spec_from_json(const nlohmann::json& json) {
   spec.validation_images = json.at("validation_images").get<std::int64_t>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
   spec.local_norms = json.value("local_norms", false);
+  const nlohmann::json start = json.value("start", nlohmann::json::object());
+  spec.start = {start.value("job", std::string()), start.value("hash", std::string())};
   return spec;
 }
 
@@ -151,6 +155,7 @@ run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vec
   job.name = name;
   job.spec = to_json(spec);
   job.inputs = std::move(inputs);
+  if (!spec.start.job.empty()) job.inputs.push_back(spec.start.job);
   job.group = spec.task;
   const double step = spec.trunk == TrunkKind::kEncoder   ? kEncoderStepCost
                       : spec.trunk == TrunkKind::kRandom  ? kFrozenStepCost

@@ -19,6 +19,14 @@ enum class TrunkKind {
   kRandom,    ///< the full encoder as it was drawn: only the head learns
 };
 
+/// What a training begins from instead of drawn weights: the network of another job, or a file.
+struct StartSpec {
+  std::string job;   ///< its network.safetensors is taken
+  std::string hash;  ///< XXH3-128 of the file that StudyEnvironment names; where it lies is no part of what a job is
+
+  bool empty() const { return job.empty() && hash.empty(); }
+};
+
 /// Trains one network on one split of the data set and evaluates it on the test split.
 struct TrainSpec {
   StudySpec study;
@@ -29,6 +37,7 @@ struct TrainSpec {
   train::TrainerOptions trainer;
   std::int64_t validation_images = 128;  ///< of the transfer split (networks only); 0: none
   bool keep_weights = true;
+  StartSpec start = {};
   bool local_norms = false;  ///< with several processes: BatchNorm by each one's share of a batch instead of the whole
 };
 
@@ -112,7 +121,7 @@ inline constexpr const char* kRungPrefix = "rung/";
 inline constexpr const char* kCheckpointFiles[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};  ///< of jobs under way
 inline constexpr const char* kNetworkFile = "network.safetensors";
 inline constexpr const char* kLossFile = "losses.h5";
-inline constexpr const char* kResultFile = "result.json";  ///< task, name, parameters, images, steps, mean_loss, metrics, curve
+inline constexpr const char* kResultFile = "result.json";  ///< task, name, parameters, images, steps, mean_loss, metrics, curve[, freeze_proof]
 /// Folder of input.N.png, target.N.png (task-specific networks only) and prediction.N.png.
 inline constexpr const char* kPictureFolder = "pictures";
 inline constexpr const char* kTransferRepresentationsFile = "transfer.h5";

@@ -45,14 +45,16 @@ nlohmann::json curve_json(const std::vector<train::CurvePoint>& curve) {
 
 void write_result_files(const std::filesystem::path& folder, const task::Task& task, const TrainedResult& result) {
   write_loss_file(folder / kLossFile, {task.info().name, result.name, result.test.indices, result.test.losses});
-  write_json(folder / kResultFile, {{"task", task.info().name},
-                                    {"name", result.name},
-                                    {"parameters", result.parameters},
-                                    {"images", result.images},
-                                    {"steps", result.training.steps},
-                                    {"mean_loss", number(result.test.mean_loss)},
-                                    {"metrics", metrics_json(task.info(), result.test.metrics)},
-                                    {"curve", curve_json(result.training.curve)}});
+  nlohmann::json json = {{"task", task.info().name},
+                         {"name", result.name},
+                         {"parameters", result.parameters},
+                         {"images", result.images},
+                         {"steps", result.training.steps},
+                         {"mean_loss", number(result.test.mean_loss)},
+                         {"metrics", metrics_json(task.info(), result.test.metrics)},
+                         {"curve", curve_json(result.training.curve)}};
+  for (const train::FreezeProof& proof : result.training.freeze_proof) json["freeze_proof"].push_back(train::to_json(proof));
+  write_json(folder / kResultFile, json);
 }
 
 void write_result(run::JobContext& context, const task::Task& task, const TrainedResult& result) {

@@ -52,6 +52,7 @@ struct StudyEnvironment {
   std::shared_ptr<const task::TaskRegistry> tasks;
   std::filesystem::path data_folder;
   std::shared_ptr<nn::Collective> collective = nullptr;
+  std::filesystem::path start_weights = {};  ///< what trainings whose spec names a file begin from
 };
 
 /// Name of the job that renders or checks in the data set.

@@ -7,8 +7,11 @@
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
+#include "framework/core/hash.h"
+#include "framework/core/text.h"
 #include "framework/nn/safetensors.h"
 #include "framework/train/network.h"
+#include "framework/train/start.h"
 #include "transfer/device.h"
 #include "transfer/job_kinds.h"
 #include "transfer/random_encoder.h"
@@ -81,6 +84,7 @@ class TrainKind : public run::JobKind {
 
     train::Network network = build_network(spec, task);
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
+    if (!spec.start.empty()) begin_from_weights(network, spec, context);
     network.to(device_of_slot(context.device));
     const SubsetSpec& subset = spec.split == spec.study.train.split ? spec.study.train : spec.study.transfer;
     TrainedResult result;
@@ -119,6 +123,29 @@ class TrainKind : public run::JobKind {
   }
 
  private:
+  void begin_from_weights(train::Network& network, const TrainSpec& spec, run::JobContext& context) const {
+    std::filesystem::path path = environment_.start_weights;
+    if (!spec.start.job.empty()) {
+      const auto input = context.inputs.find(spec.start.job);
+      AFFINIS_CHECK(input != context.inputs.end(), ErrorCode::kInternal, "job {} begins from {}, which is none of its inputs", context.job.name,
+                    spec.start.job);
+      path = input->second / kNetworkFile;
+    } else {
+      AFFINIS_CHECK(!path.empty(), ErrorCode::kInternal, "job {} begins from a weight file that nobody named", context.job.name);
+      AFFINIS_CHECK(hash128_hex(read_file(path)) == spec.start.hash, ErrorCode::kData,
+                    "{} has changed since this run began; put the old file back or use another output folder", path.string());
+    }
+    train::StartedFrom report;
+    try {
+      report = train::start_from(network, train::read_weights(path));
+    } catch (Error& error) {
+      throw error.within(path.string());
+    }
+    context.logger.info("{} tensors are those of {}{}{}", report.loaded.size(), path.string(),
+                        report.as_drawn.empty() ? "" : "; not in it, and as drawn: " + join(report.as_drawn, ", "),
+                        report.left_out.empty() ? "" : fmt::format("; left out: {} tensors, the first {}", report.left_out.size(), report.left_out.front()));
+  }
+
   static void write_pictures(run::JobContext& context, const TrainSpec& spec, const std::shared_ptr<const data::DataSet>& data,
                              const std::shared_ptr<const task::Task>& task, train::Network& network,
                              const std::vector<std::int64_t>& test_positions) {

@@ -111,6 +111,20 @@ Shape summary_shape() {
                                                                        {"draws", Shape::number()},
                                                                        {"level", Shape::number()},
                                                                        {"noise", Shape::flag()}})}});
+  const Shape tuned = Shape::object({{"task", Shape::text().required()},
+                                     {"policy", Shape::text().required()},
+                                     {"images", Shape::number().required()},
+                                     {"used_images", Shape::number()},
+                                     {"losses", Shape::list(Shape::number())},
+                                     {"mean", Shape::number()},
+                                     {"low", Shape::number()},
+                                     {"high", Shape::number()},
+                                     {"metrics", Shape::list(Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"mean", Shape::number()}}))},
+                                     {"seconds", Shape::number()},
+                                     {"frozen_phases", Shape::number()},
+                                     {"proved", Shape::flag()},
+                                     {"proofs", Shape::list(Shape::object({{"seed", Shape::number()}, {"phase", Shape::text()}, {"first_step", Shape::number()}, {"last_step", Shape::number()},
+                                                                           {"tensors", Shape::number()}, {"hash_before", Shape::text()}, {"hash_after", Shape::text()}}))}});
   const Shape split = Shape::object({{"images", Shape::number()}, {"buildings", Shape::number()}});
   return Shape::object(
       {{"format", Shape::number()},
@@ -130,6 +144,7 @@ Shape summary_shape() {
        {"seconds", Shape::number()},
        {"dropped", Shape::list(Shape::object({{"target", Shape::text().required()}, {"sources", Shape::text().required()}, {"steps", Shape::number()}, {"leader", Shape::text()}, {"win_rate", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}}))},
        {"not_tried", Shape::list(Shape::object({{"order", Shape::number().required()}, {"possible", Shape::number()}, {"tried", Shape::number()}}))},
+       {"finetune", Shape::object({{"source", Shape::text()}, {"rows", Shape::list(tuned)}, {"networks", Shape::map(Shape::number())}})},
        {"failures", Shape::list(Shape::object({{"job", Shape::text()}, {"error", Shape::text()}}))}});
 }
 

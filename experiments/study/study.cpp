@@ -122,7 +122,9 @@ std::shared_ptr<const task::TaskRegistry> load_tasks(const std::vector<std::stri
 run::JobKinds study_job_kinds(const StudyOptions& options, std::shared_ptr<const task::TaskRegistry> registry) {
   run::JobKinds kinds("kind of job");
   kinds.add(kRenderKind, {}, make_render_kind());
-  transfer::register_job_kinds(kinds, {std::move(registry), options.data.folder});
+  transfer::StudyEnvironment environment{std::move(registry), options.data.folder};
+  if (is_weight_file(options.finetune.source)) environment.start_weights = options.finetune.source;
+  transfer::register_job_kinds(kinds, environment);
   return kinds;
 }
 

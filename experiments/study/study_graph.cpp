@@ -6,6 +6,8 @@
 
 #include "experiments/study/render_job.h"
 #include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "framework/core/hash.h"
 #include "framework/core/text.h"
 #include "transfer/job_kinds.h"
 
@@ -116,7 +118,57 @@ void StudyGraph::add_networks() {
     if (options_.search.constant) add_training(task, "constant");
     if (options_.search.random_encoder && registry_->get(task)->info.encoder_learns) add_training(task, transfer::kRandomEncoderRole);
   }
+  if (!options_.finetune.policies.empty()) add_finetunes();
   add_joint();
+}
+
+std::string StudyGraph::finetune_job(const std::string& task, const std::string& policy, std::int64_t images, std::int64_t seed) {
+  std::string name = policy;
+  std::replace(name.begin(), name.end(), ':', '-');
+  return fmt::format("finetune/{}/{}/{}/{}", task, name, images == 0 ? "all" : std::to_string(images), seed);
+}
+
+std::vector<std::string> StudyGraph::finetuned_tasks() const {
+  if (options_.finetune.tasks.empty()) return targets_;
+  const std::vector<std::string> names = resolve(*registry_, options_.finetune.tasks);
+  for (const std::string& name : names) {
+    AFFINIS_CHECK(registry_->get(name)->info.target, ErrorCode::kConfig, "finetune.tasks names {}, which cannot be a target; leave it out", name);
+  }
+  return names;
+}
+
+void StudyGraph::add_finetunes() {
+  const FinetuneOptions& finetune = options_.finetune;
+  transfer::StartSpec start;
+  if (is_weight_file(finetune.source)) {
+    start.hash = hash128_hex(read_file(finetune.source));
+  } else if (!finetune.source.empty()) {
+    const std::string source = registry_->get(finetune.source)->info.name;
+    AFFINIS_CHECK(registry_->get(source)->info.encoder_learns, ErrorCode::kConfig,
+                  "finetune.source is {}, whose encoder does not learn; name another task or a weight file", source);
+    start.job = network_job(source);
+    if (!graph_.contains(start.job)) add_training(source, transfer::kSelfRole);
+  }
+  for (const std::string& task : finetuned_tasks()) {
+    for (const std::string& policy : finetune.policies) {
+      for (const std::int64_t images : finetune.images) {
+        for (const std::int64_t seed : finetune.seeds) {
+          transfer::TrainSpec spec;
+          spec.study = spec_;
+          spec.study.transfer.count = images;
+          spec.study.transfer.seed = seed;
+          spec.task = task;
+          spec.role = "finetune";
+          spec.split = data::kTransferSplit;
+          spec.trainer = options_.finetune_trainer(policy, task, seed);
+          spec.validation_images = 0;
+          spec.keep_weights = finetune.keep_weights;
+          if (policy != kScratchPolicy) spec.start = start;
+          graph_.add(transfer::make_train_job(spec, finetune_job(task, policy, images, seed), data_inputs()));
+        }
+      }
+    }
+  }
 }
 
 std::vector<Candidate> StudyGraph::first_order() const {

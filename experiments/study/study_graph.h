@@ -83,6 +83,12 @@ class StudyGraph {
   void add_transfers(const std::vector<Candidate>& candidates, std::int64_t from = 0);
   /// Rungs of an adaptive search: the transfers up to step `until`, from the rung that ended at `from`.
   void add_rungs(const std::vector<Candidate>& candidates, std::int64_t until, std::int64_t from);
+  /// Fine-tunings of [finetune], every policy with every number of images and seed. The source's network must be in the graph, or is added.
+  /// Throws Error(kConfig) for a source or task that is none.
+  void add_finetunes();
+  /// Tasks that are fine-tuned for, sorted.
+  std::vector<std::string> finetuned_tasks() const;
+
   /// Every source to every target.
   std::vector<Candidate> first_order() const;
 
@@ -92,6 +98,8 @@ class StudyGraph {
   std::int64_t top(std::int64_t order) const;
 
   static std::string network_job(const std::string& task) { return "network/" + task; }
+  /// "finetune/<task>/<policy>/<images>/<seed>", "all" for 0 images.
+  static std::string finetune_job(const std::string& task, const std::string& policy, std::int64_t images, std::int64_t seed);
   static std::string baseline_job(const std::string& role, const std::string& task) { return role + "/" + task; }
 
  private:

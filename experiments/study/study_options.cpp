@@ -1,10 +1,12 @@
 #include "experiments/study/study_options.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
+#include "framework/train/policy.h"
 
 namespace affinis::experiments {
 
@@ -19,6 +21,23 @@ void check_trainer(const std::string& section, const train::TrainerOptions& opti
   }
 }
 
+void check_finetune(const StudyOptions& options) {
+  const FinetuneOptions& finetune = options.finetune;
+  if (finetune.policies.empty()) return;
+  const bool all_scratch = std::all_of(finetune.policies.begin(), finetune.policies.end(), [](const std::string& policy) { return policy == kScratchPolicy; });
+  AFFINIS_CHECK(all_scratch || !finetune.source.empty(), ErrorCode::kConfig,
+                "finetune.policies names {}, but finetune.source is empty; name a task of the study or a weight file", join(finetune.policies, ", "));
+  AFFINIS_CHECK(!finetune.images.empty() && !finetune.seeds.empty(), ErrorCode::kConfig,
+                "finetune.{} is empty, so that nothing is fine-tuned; give one or more numbers", finetune.images.empty() ? "images" : "seeds");
+  for (const std::string& policy : finetune.policies) {
+    try {
+      check_trainer("finetune_training", options.finetune_trainer(policy, "", finetune.seeds.front()));
+    } catch (const Error& error) {
+      throw Error(ErrorCode::kConfig, error.sentence()).within("finetune.policies");
+    }
+  }
+}
+
 void resolve_path(std::string& path, const std::filesystem::path& base) {
   if (path.empty()) return;
   const std::filesystem::path beside = base / path;
@@ -28,9 +47,15 @@ void resolve_path(std::string& path, const std::filesystem::path& base) {
 void resolve_paths(StudyOptions& options, const std::filesystem::path& base) {
   resolve_path(options.data.folder, base);
   for (std::string& plugin : options.tasks.plugins) resolve_path(plugin, base);
+  if (is_weight_file(options.finetune.source)) resolve_path(options.finetune.source, base);
 }
 
 }  // namespace
+
+bool is_weight_file(const std::string& source) {
+  const std::string extension = std::filesystem::path(source).extension().string();
+  return extension == ".safetensors" || extension == ".pt" || extension == ".pth" || extension == ".bin";
+}
 
 const std::vector<OptionField>& NameOptions::fields() {
   static const std::vector<OptionField> table = {
@@ -84,6 +109,24 @@ const std::vector<OptionField>& DataOptions::fields() {
              "what is drawn when not all images are used; with scenes, tasks on several views find their partners in a small subset too",
              {.choices = {"views", "scenes"}}),
       option("pictures", &DataOptions::pictures, "test images whose predictions are kept as pictures", {.minimum = 0, .maximum = 64}),
+  };
+  return table;
+}
+
+const std::vector<OptionField>& FinetuneOptions::fields() {
+  static const std::vector<OptionField> table = {
+      option("source", &FinetuneOptions::source,
+             "what fine-tuning begins from: a task of this study (its network) or a weight file (safetensors of a run or of torchvision's names, or a "
+             "PyTorch state_dict: a path that ends in .safetensors, .pt, .pth or .bin)"),
+      option("tasks", &FinetuneOptions::tasks, "tasks that are learnt from it; empty: all targets"),
+      option("policies", &FinetuneOptions::policies,
+             "what is frozen, each with every number of images: none, all (linear probe), stages:K, blocks:K, gradual, lp-ft, or scratch (drawn weights, "
+             "trained as [scratch] says); empty: nothing is fine-tuned"),
+      option("images", &FinetuneOptions::images, "numbers of images of the transfer split, drawn anew for every seed; 0: all",
+             {.minimum = 0}),
+      option("seeds", &FinetuneOptions::seeds, "each training is done once for every seed; two or more give intervals",
+             {.minimum = 0}),
+      option("keep_weights", &FinetuneOptions::keep_weights, "keep the weights of fine-tuned networks"),
   };
   return table;
 }
@@ -174,6 +217,9 @@ StudyOptions::StudyOptions() {
   transfer.weight_decay = 1e-5;
   transfer.schedule = "cosine";
   mtl.trainer.schedule = "cosine";
+  finetune_training.epochs = 200;
+  finetune_training.schedule = "cosine";
+  finetune_adaptation.backbone_rate = 0.1;
 }
 
 std::vector<OptionSection> StudyOptions::sections() {
@@ -186,6 +232,11 @@ std::vector<OptionSection> StudyOptions::sections() {
           option_section("scratch", "Training of the baselines scratch and shallow, on the transfer split", scratch),
           option_section("constant", "Fitting of the best constant guess", constant),
           option_section("transfer", "Training of transfers, on the transfer split", transfer),
+          option_section("finetune", "Fine-tuning of one network for other tasks", finetune),
+          option_section("finetune_training", "Training of fine-tuned networks, on the transfer split", finetune_training),
+          option_section("finetune_adaptation",
+                         "What of a fine-tuned network is slowed down and held back (freeze, freeze_count and probe come from finetune.policies)",
+                         finetune_adaptation),
           option_section("search", "Which transfers are tried", search),
           option_section("mtl", "Joint trainings of several tasks, on the train split, and what they are compared with", mtl),
           option_section("balance", "How the heads of a joint training share the encoder", balance),
@@ -219,6 +270,7 @@ void StudyOptions::finish() {
   AFFINIS_CHECK(mtl.narrow_width == 0 || (mtl.narrow_width >= 4 && mtl.narrow_width < scale.width), ErrorCode::kConfig,
                 "mtl.narrow_width is {}, but must lie between 4 and below scale.width, which is {}; 0 trains no narrow networks", mtl.narrow_width,
                 scale.width);
+  check_finetune(*this);
   for (const std::string& override : tasks.overrides) {
     const std::vector<std::string> parts = split(override.substr(0, override.find('=')), '.');
     AFFINIS_CHECK(parts.size() == 3 && override.find('=') != std::string::npos, ErrorCode::kConfig,
@@ -230,7 +282,7 @@ void StudyOptions::finish() {
 
 train::TrainerOptions StudyOptions::trainer(std::string_view section, const std::string& task) const {
   const std::vector<std::pair<std::string_view, const train::TrainerOptions*>> trainers = {
-      {"network", &network}, {"scratch", &scratch}, {"constant", &constant}, {"transfer", &transfer}};
+      {"network", &network}, {"scratch", &scratch}, {"constant", &constant}, {"transfer", &transfer}, {"finetune_training", &finetune_training}};
   for (const auto& [known, options] : trainers) {
     if (known != section) continue;
     train::TrainerOptions result = *options;
@@ -243,8 +295,17 @@ train::TrainerOptions StudyOptions::trainer(std::string_view section, const std:
     }
     return result;
   }
-  fail(ErrorCode::kConfig, "there is no training section '{}' for a task's override; they are network, scratch, constant and transfer",
+  fail(ErrorCode::kConfig, "there is no training section '{}' for a task's override; they are network, scratch, constant, transfer and finetune_training",
        section);
+}
+
+train::TrainerOptions StudyOptions::finetune_trainer(const std::string& policy, const std::string& task, std::int64_t seed) const {
+  train::TrainerOptions result = trainer(policy == kScratchPolicy ? "scratch" : "finetune_training", task);
+  result.seed = seed;
+  if (policy == kScratchPolicy) return result;
+  result.adaptation = finetune_adaptation;
+  train::apply_policy(result.adaptation, policy);
+  return result;
 }
 
 StudyOptions read_study(const std::filesystem::path& path, const std::vector<std::string>& overrides) {

@@ -105,6 +105,21 @@ struct TaxonomyOptions {
   static const std::vector<OptionField>& fields();
 };
 
+/// Fine-tuning of one network for other tasks: every policy with every number of images and every seed.
+struct FinetuneOptions {
+  std::string source;                ///< a task of the study, whose network is the start, or a weight file
+  std::vector<std::string> tasks;    ///< empty: all targets
+  std::vector<std::string> policies; ///< empty: nothing is fine-tuned
+  std::vector<std::int64_t> images = {0};  ///< of the transfer split; 0: all
+  std::vector<std::int64_t> seeds = {1, 2, 3};
+  bool keep_weights = false;
+
+  static const std::vector<OptionField>& fields();
+};
+
+/// A policy that is none: a network of the same shape from drawn weights on the same images, trained as [scratch] says.
+inline constexpr const char* kScratchPolicy = "scratch";
+
 /// A whole experiment file.
 struct StudyOptions {
   NameOptions name;
@@ -116,6 +131,9 @@ struct StudyOptions {
   train::TrainerOptions scratch;
   train::TrainerOptions constant;
   train::TrainerOptions transfer;
+  FinetuneOptions finetune;
+  train::TrainerOptions finetune_training;
+  train::AdaptationOptions finetune_adaptation;
   SearchOptions search;
   MultiTaskOptions mtl;
   train::BalanceOptions balance;
@@ -131,8 +149,10 @@ struct StudyOptions {
   std::vector<OptionSection> sections();
   /// Makes dependent settings agree and throws Error(kConfig) where they cannot.
   void finish();
-  /// Trainer settings of `section` ("network", "scratch", "constant", "transfer") for one task: the section's with the task's overrides.
+  /// Trainer settings of `section` ("network", "scratch", "constant", "transfer", "finetune_training") for one task: the section's with the task's overrides.
   train::TrainerOptions trainer(std::string_view section, const std::string& task) const;
+  /// Of one fine-tuning: [finetune_training] and [finetune_adaptation] with the policy, or [scratch] for kScratchPolicy.
+  train::TrainerOptions finetune_trainer(const std::string& policy, const std::string& task, std::int64_t seed) const;
 };
 
 /// Reads a file, applies `overrides` ("section.key=value"), finishes. Throws Error(kConfig) or Error(kUsage).
@@ -141,6 +161,9 @@ StudyOptions read_study(const std::filesystem::path& path, const std::vector<std
 /// `base` when they are there, else from the working folder, as those of overrides always are; all become absolute.
 StudyOptions parse_study(std::string_view text, const std::string& name, const std::vector<std::string>& overrides,
                          const std::filesystem::path& base = {});
+
+/// Whether finetune.source is a weight file (by its ending), not a task.
+bool is_weight_file(const std::string& source);
 
 /// The reference of all settings, as committed in experiments/OPTIONS.md.
 std::string study_options_markdown();

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "experiments/commands/intervals_json.h"
+#include "experiments/study/finetune_summary.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
 #include "framework/core/json_number.h"
@@ -193,6 +194,7 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
                             {"not_tried", not_tried_json(study)},
                             {"dropped", dropped_json(study)},
                             {"failures", failures_json(run)}};
+  if (!options.finetune.policies.empty()) summary["finetune"] = finetune_summary(study, results);
   double seconds = 0;
   for (const nlohmann::json& cost : summary["costs"]) seconds += cost.at("seconds").get<double>();
   summary["seconds"] = seconds;

@@ -33,7 +33,7 @@ StudyOptions study_options(const TrainArguments& arguments) {
   options.scale.image_side = data::DataSet(arguments.data).image_side();
   options.scale.width = nn::scale_by_name(arguments.scale).width;
   options.tasks.plugins = arguments.plugins;
-  for (train::TrainerOptions* trainer : {&options.network, &options.scratch, &options.transfer}) {
+  for (train::TrainerOptions* trainer : {&options.network, &options.scratch, &options.transfer, &options.finetune_training}) {
     if (arguments.steps) trainer->steps = *arguments.steps;
     if (arguments.epochs) trainer->epochs = *arguments.epochs;
     if (arguments.seed) trainer->seed = *arguments.seed;

@@ -107,6 +107,7 @@ void add_transfer_command(CLI::App& app, CommandContext& context) {
 void add_train_commands(CLI::App& app, CommandContext& context) {
   add_train_command(app, context);
   add_transfer_command(app, context);
+  add_finetune_command(app, context);
   add_mtl_command(app, context);
 }
 

@@ -9,6 +9,7 @@ affinity_matrix();
 budgets_section();
 task_tree();
 networks();
+finetune_section();
 multi_task();
 one_task();
 pictures_section();
