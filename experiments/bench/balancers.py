@@ -144,7 +144,7 @@ def direction_of(name, tasks, width):
 def peer_seconds(name, tasks, width, steps):
     network = Network(tasks, width)
     peer = peer_of(name, network, tasks, exact=False)
-    optimizer = torch.optim.SGD([{"params": network.parameters(), "lr": 1e-3}] + ([{"params": peer.more, "lr": 0.025}] if peer.more else []))
+    optimizer = torch.optim.SGD([{"params": network.parameters(), "lr": 1e-6}] + ([{"params": peer.more, "lr": 0.025}] if peer.more else []))
     seconds = []
     for step in range(steps + WARMUP):
         began = time.perf_counter()
