@@ -56,7 +56,8 @@ class DryRunTest(CliTest):
         copy = self.path("copy")
         shutil.copytree(self.run_folder, copy)
         os.remove(os.path.join(copy, "index.sqlite"))
-        self.assertEqual(self.plan(self.path("new"), "--measured", copy)["work_seconds"], plan["work_seconds"])
+        # Read in another order, the same seconds may sum up to another last bit.
+        self.assertAlmostEqual(self.plan(self.path("new"), "--measured", copy)["work_seconds"], plan["work_seconds"], delta=1e-9)
         longer = self.plan(self.path("new"), "--measured", self.run_folder, "--set", "network.steps=3000")
         self.assertGreater(longer["work_seconds"], 2 * plan["work_seconds"])
 
