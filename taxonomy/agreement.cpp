@@ -50,17 +50,6 @@ bool any_missing(const std::vector<double>& values) {
   return std::any_of(values.begin(), values.end(), [](double value) { return std::isnan(value); });
 }
 
-double mean_of(const std::vector<double>& values) {
-  double sum = 0;
-  int count = 0;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    sum += value;
-    ++count;
-  }
-  return count > 0 ? sum / count : kMissing;
-}
-
 }  // namespace
 
 AgreementIntervals agreement_intervals(std::span<const LossTable> tables, const TestUnits& units, const FirstOrder& reference,
@@ -87,7 +76,7 @@ AgreementIntervals agreement_intervals(std::span<const LossTable> tables, const 
         repeated[d] = spearman(values, whole);
       }
       result.targets.push_back({target, common.networks.size(), percentile_interval(spearman(whole, common.values), agreement, options.level),
-                                percentile_interval(mean_of(repeated), repeated, options.level)});
+                                percentile_interval(mean_of_known(repeated), repeated, options.level)});
       all.push_back(std::move(agreement));
     }
     if (after_target) after_target();
@@ -96,11 +85,11 @@ AgreementIntervals agreement_intervals(std::span<const LossTable> tables, const 
   for (std::size_t d = 0; d < draws.size(); ++d) {
     std::vector<double> values;
     for (const std::vector<double>& target : all) values.push_back(target[d]);
-    means[d] = mean_of(values);
+    means[d] = mean_of_known(values);
   }
   std::vector<double> points;
   for (const AgreementInterval& target : result.targets) points.push_back(target.spearman.value);
-  result.mean = percentile_interval(mean_of(points), std::move(means), options.level);
+  result.mean = percentile_interval(mean_of_known(points), std::move(means), options.level);
   return result;
 }
 

@@ -29,6 +29,17 @@ std::vector<double> mid_ranks(std::span<const double> values) {
   return ranks;
 }
 
+double mean_of_known(std::span<const double> values) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const double value : values) {
+    if (std::isnan(value)) continue;
+    sum += value;
+    ++count;
+  }
+  return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
+}
+
 double pearson(std::span<const double> a, std::span<const double> b) {
   AFFINIS_ASSERT(a.size() == b.size());
   const double count = static_cast<double>(a.size());

@@ -8,6 +8,9 @@ namespace affinis::taxonomy {
 /// Ranks from 1 for the smallest; equal values share the mean of their ranks. Precondition: no NaN.
 std::vector<double> mid_ranks(std::span<const double> values);
 
+/// Mean of the values that are numbers; NaN when none is.
+double mean_of_known(std::span<const double> values);
+
 /// Pearson's correlation of two equally long lists; NaN for fewer than two values or where one list is constant.
 double pearson(std::span<const double> a, std::span<const double> b);
 

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+from peer_environment import peer_python
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PACKAGES = ["torch==2.11.0", "numpy", "h5py", "pillow"]
@@ -25,21 +27,6 @@ CASES = [("paper 256x256", 256, 512, 32), ("desk 64x64", 64, 4096, 64)]
 
 def say(text):
     print(f"loader bench: {text}", file=sys.stderr, flush=True)
-
-
-def peer_python():
-    named = os.environ.get("AFFINIS_PYTHON")
-    if named:
-        return named
-    cache = os.environ.get("AFFINIS_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "affinis")
-    folder = os.path.join(cache, "bench-loader-python")
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, ".complete")):
-        say(f"setting up the peer's Python in {folder}")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, stdout=sys.stderr)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], check=True, stdout=sys.stderr)
-        open(os.path.join(folder, ".complete"), "w").close()
-    return python
 
 
 def rates(command):
@@ -75,7 +62,7 @@ def main():
     if not os.path.exists(program):
         sys.exit(f"loader bench: {program} is not built; build it with: cmake --build {arguments.build} --target bench_loader")
     try:
-        python = peer_python()
+        python = peer_python("loader", PACKAGES, say)
         with tempfile.TemporaryDirectory(prefix="affinis-bench-") as folder:
             cases = [run_case(program, python, folder, *case, arguments.rounds, arguments.epochs) for case in CASES]
     except subprocess.CalledProcessError as error:

@@ -25,6 +25,7 @@ import tempfile
 
 import prepared_study
 from prepared_study import HERE, PreparedStudy, jobs_of, log_of, measure
+from peer_environment import peer_python
 
 PACKAGES = ["torch==2.11.0", "numpy", "h5py", "pillow", "opencv-python-headless", "safetensors"]
 BUDGETS = (2, 4, 6)
@@ -37,26 +38,11 @@ def say(text):
     print(f"matrix bench: {text}", file=sys.stderr, flush=True)
 
 
-def peer_python():
-    named = os.environ.get("AFFINIS_PYTHON")
-    if named:
-        return named
-    cache = os.environ.get("AFFINIS_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "affinis")
-    folder = os.path.join(cache, "bench-matrix-python")
-    python = os.path.join(folder, "bin", "python")
-    if not os.path.exists(os.path.join(folder, ".complete")):
-        say(f"setting up the peer's Python in {folder}")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, stdout=sys.stderr)
-        subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *PACKAGES], check=True, stdout=sys.stderr)
-        open(os.path.join(folder, ".complete"), "w").close()
-    return python
-
-
 class Peer:
     """The PyTorch program on the prepared study's data and networks."""
 
     def __init__(self, study, folder):
-        self.python = peer_python()
+        self.python = peer_python("matrix", PACKAGES, say)
         self.tasks = study.tasks
         self.folder = folder
         self.data = study.job_folder("data")

@@ -15,7 +15,8 @@ import statistics
 import subprocess
 import sys
 
-from matrix import peer_python
+from matrix import PACKAGES, say
+from peer_environment import peer_python
 from prepared_study import HERE, ROOT
 
 # name, scale, batch, threads, steps of a turn
@@ -55,7 +56,7 @@ def main():
     program = os.path.join(options.build, "bench", "step")
     if not os.path.exists(program):
         sys.exit(f"step bench: {program} is not built; build it with: cmake --build {options.build} --target bench_step")
-    python = peer_python()
+    python = peer_python("matrix", PACKAGES, say)
     cases = [run_case(program, python, *case, options.rounds) for case in CASES if case[0].startswith(options.cases)]
     worst = min(cases, key=lambda case: case["ratio"])
     result = {"name": "step", "ours": worst["ours"], "peer": worst["peer"], "ratio": worst["ratio"], "unit": "ms a training step", "cases": cases}
