@@ -99,7 +99,7 @@ nlohmann::json to_json(const TransferSpec& spec) {
           {"keep_weights", spec.keep_weights}};
   if (spec.until > 0) {
     json["until"] = spec.until;
-    json["rung_images"] = spec.rung_images;
+    json["compared_after"] = spec.compared_after;
   }
   return json;
 }
@@ -113,7 +113,7 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
   spec.clip_sigma = json.at("clip_sigma").get<double>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
   spec.until = json.value("until", std::int64_t{0});
-  spec.rung_images = json.value("rung_images", std::int64_t{0});
+  spec.compared_after = json.value("compared_after", std::int64_t{0});
   return spec;
 }
 

@@ -56,10 +56,10 @@ struct TransferSpec {
   train::TrainerOptions trainer;
   double clip_sigma = 5;
   bool keep_weights = false;
-  /// Leave off after this step, evaluate on `rung_images` of the test images and keep the checkpoint, for a later job of the same transfer to
-  /// go on from (adaptive search); 0: train to the end.
+  /// Leave off after this step and keep the checkpoint, for a later job of the same transfer to go on from (adaptive search); 0: train to
+  /// the end. What is measured then are the losses of the batches after step `compared_after`: those that every source of the target sees.
   std::int64_t until = 0;
-  std::int64_t rung_images = 0;  ///< 0: all
+  std::int64_t compared_after = 0;
 };
 
 /// Trains one shared encoder with a head for each of the tasks and evaluates every head on the test split.

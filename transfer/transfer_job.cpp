@@ -48,18 +48,6 @@ struct TransferData {
     return train::make_tensor_source(set, batch_size, shuffle, seed, extra_inputs);
   }
 
-  /// Evenly spaced examples, always the same ones; all for 0.
-  TransferData some(std::int64_t count) const {
-    if (count == 0 || count >= static_cast<std::int64_t>(set.indices.size())) return *this;
-    const std::vector<std::int64_t> indices = picture_positions(set.indices, count);
-    const at::Tensor rows = at::tensor(rows_of(set, indices));
-    const auto chosen = [&](const at::Tensor& tensor) { return tensor.defined() ? at::index_select(tensor, 0, rows) : tensor; };
-    TransferData result;
-    result.set = {chosen(set.input), chosen(set.target), chosen(set.mask), indices, {}};
-    for (const at::Tensor& extra : extra_inputs) result.extra_inputs.push_back(chosen(extra));
-    return result;
-  }
-
   /// Rows of examples by their indices, which ascend in the set.
   static std::vector<std::int64_t> rows_of(const train::TensorSet& set, const std::vector<std::int64_t>& indices) {
     std::vector<std::int64_t> rows;
@@ -109,19 +97,27 @@ class TransferKind : public run::JobKind {
     result.images = static_cast<std::int64_t>(training.set.indices.size());
     for (const nn::NamedTensor& parameter : network.parameters()) result.parameters += parameter.tensor.numel();
     const auto batches = training.batches(spec.trainer.batch_size, true, static_cast<std::uint64_t>(spec.trainer.seed));
+    // What a rung measures are losses of its steps, and those of a sitting before are not in the checkpoint: it begins where the last rung ended.
+    if (spec.until > 0) remove_checkpoints(context.folder);
     take_earlier_checkpoint(context);
     result.training = train::train(network, *batches, nullptr, spec.trainer, {context.folder, false, spec.until}, context.logger,
                                    [&](std::int64_t step, std::int64_t steps, double loss) {
                                      context.progress(static_cast<double>(step), static_cast<double>(steps),
                                                       fmt::format("loss {:.4g}", loss));
+                                     if (spec.until > 0 && step > spec.compared_after) {
+                                       result.test.indices.push_back(step);
+                                       result.test.losses.push_back(loss);
+                                     }
                                    });
-
-    const TransferData test = read(context, spec, spec.study.test, kTestRepresentationsFile);
     if (spec.until > 0) {
-      result.test = train::evaluate(network, *test.some(spec.rung_images).batches(kEvaluationBatch, false, 0));
+      double sum = 0;
+      for (const double loss : result.test.losses) sum += loss;
+      result.test.mean_loss = sum / static_cast<double>(result.test.losses.size());
       write_result(context, *task, result);
       return;
     }
+
+    const TransferData test = read(context, spec, spec.study.test, kTestRepresentationsFile);
     result.test = train::evaluate(network, *test.batches(kEvaluationBatch, false, 0));
     write_pictures(context, spec, *task, network, test);
     write_result(context, *task, result);

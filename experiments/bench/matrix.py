@@ -9,8 +9,9 @@ one writes from the paper: a DataLoader that reads and decodes images and labels
 one process of two threads and as two processes of one thread; the faster way counts.
 
 `ratio` compares the time of the whole matrix. `ratio_adaptive` compares the peer's time with ours with search.adaptive=true, and
-`adaptive` says what that search found: it counts only where it has, for every target, the same best source as the whole matrix or one that
-ties with it, and the same taxonomies for budgets of 2, 4 and 6. AFFINIS_PYTHON names a Python that has the peer's packages; without it
+`adaptive` says what that search found: whether it has, for every target, the same best source as the whole matrix or one that
+ties with it, and for budgets of 2, 4 and 6 the same taxonomies; `worth` is what its taxonomy reaches under the whole matrix's affinities, as a share of
+the best, and `reseeded` the same of the whole matrix with the next seed, for what chance alone does. AFFINIS_PYTHON names a Python that has the peer's packages; without it
 one is set up in the user's cache. Without --folder data are rendered and networks trained first, which takes some minutes.
 """
 
@@ -143,9 +144,9 @@ def compare_losses(ours, theirs):
     return result
 
 
-def transfers_of(out):
+def transfers_of(out, own=False):
     with open(os.path.join(out, "transfers.csv"), newline="") as file:
-        return [row for row in csv.DictReader(file) if row["sources"] != "self"]
+        return [row for row in csv.DictReader(file) if own or row["sources"] != "self"]
 
 
 def best_sources(out):
@@ -167,6 +168,17 @@ def taxonomies(out):
         cells = json.load(file)["cells"]
     return {budget: next(({"sources": cell["sources"], "choices": {c["target"]: "+".join(c["sources"]) for c in cell["choices"]}}
                           for cell in cells if cell["budget"] == budget and cell["max_order"] == 1), None) for budget in BUDGETS}
+
+
+def worth_of(whole, other):
+    """By budget: the other run's choices under the whole run's affinities, of the best that these allow."""
+    affinity = {(row["sources"], row["target"]): float(row["affinity"]) for row in transfers_of(whole, own=True)}
+    best, found = taxonomies(whole), taxonomies(other)
+
+    def value(taxonomy):
+        return sum(affinity[(choice, target)] for target, choice in taxonomy["choices"].items())
+
+    return {str(budget): round(value(found[budget]) / value(best[budget]), 4) if found[budget] and best[budget] else None for budget in BUDGETS}
 
 
 def steps_of(out):
@@ -195,6 +207,7 @@ def judge_adaptive(whole, adaptive):
         budgets[str(budget)] = {"whole": other, "adaptive": one, "same_sources": one is not None and one["sources"] == other["sources"],
                                 "same_choices": one is not None and one["choices"] == other["choices"], "same_but_for_ties": ties}
     return {"steps": steps_of(adaptive), "whole_steps": steps_of(whole), "targets": targets, "budgets": budgets,
+            "worth": worth_of(whole, adaptive),
             "same_best": all(entry["same"] for entry in targets.values()),
             "same_taxonomies": all(entry["same_sources"] and entry["same_choices"] for entry in budgets.values())}
 
@@ -239,13 +252,15 @@ def bench(options, scratch):
                       "ours_processor": round(ours.cpu, 2), "peer_processor": round(theirs.cpu, 2), "ratio_processor": round(theirs.cpu / ours.cpu, 2)})
         breakdown = {"ours": our_breakdown(out, ours.wall), "peer": {name: round(value, 2) for name, value in result["breakdown"].items()}}
         quick_out = os.path.join(scratch, f"adaptive.{seed}")
-        quick = study.again(quick_out, [f"transfer.seed={seed}", "search.adaptive=true"])
+        quick = study.again(quick_out, [f"transfer.seed={seed}", "search.adaptive=true", f"taxonomy.budgets={list(BUDGETS)}"])
         verdict = judge_adaptive(out, quick_out)
         judged = judged or verdict
         adaptive_cases.append({"name": f"seed {seed}", "ours": round(quick.wall, 2), "ours_processor": round(quick.cpu, 2),
                                "ratio": round(theirs.wall / quick.wall, 2), "ratio_processor": round(theirs.cpu / quick.cpu, 2),
                                "steps": verdict["steps"], "whole_steps": verdict["whole_steps"], "same_best": verdict["same_best"],
-                               "same_taxonomies": verdict["same_taxonomies"]})
+                               "same_taxonomies": verdict["same_taxonomies"], "worth": verdict["worth"]})
+        if seed > 1:
+            adaptive_cases[-1]["reseeded"] = worth_of(os.path.join(scratch, f"ours.{seed - 1}"), out)
         say(f"ours {ours.wall:.1f} s, PyTorch {theirs.wall:.1f} s, adaptive {quick.wall:.1f} s")
 
     own = {}
@@ -279,7 +294,8 @@ def text_of(result):
     lines.append(f"adaptive: {result['ratio_adaptive']:.2f} times, by processor time {result['ratio_adaptive_processor']:.2f}")
     for case in result["adaptive"]["cases"]:
         lines.append(f"  {case['name']}: {case['steps']} of {case['whole_steps']} steps, best sources {'the same' if case['same_best'] else 'others'}, "
-                     f"taxonomies {'the same' if case['same_taxonomies'] else 'others'}")
+                     f"taxonomies {'the same' if case['same_taxonomies'] else 'others'}, worth {case['worth']}"
+                     + (f" (another seed's whole matrix: {case['reseeded']})" if "reseeded" in case else ""))
     return "\n".join(lines)
 
 

@@ -7,9 +7,11 @@
 #include "experiments/report/report.h"
 #include "experiments/study/adaptive.h"
 #include "experiments/study/analysis.h"
+#include "experiments/study/expected.h"
 #include "experiments/study/multi_task.h"
 #include "experiments/study/render_job.h"
 #include "experiments/study/summary.h"
+#include "experiments/study/taxonomies.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
@@ -18,7 +20,6 @@
 #include "framework/run/run_lock.h"
 #include "framework/run/slurm.h"
 #include "framework/task/plugin.h"
-#include "taxonomy/solver.h"
 #include "taxonomy/transfer_table.h"
 #include "tasks/builtin.h"
 #include "transfer/job_kinds.h"
@@ -59,28 +60,8 @@ std::filesystem::path place_of_jobs(const StudyOptions& options, const std::file
   return shared ? fs::path("..") : options.run.jobs_in;
 }
 
-/// Numbers from the options, or first..last when they are empty.
-std::vector<std::int64_t> or_range(const std::vector<std::int64_t>& chosen, std::int64_t last) {
-  if (!chosen.empty()) return chosen;
-  std::vector<std::int64_t> result;
-  for (std::int64_t i = 1; i <= last; ++i) result.push_back(i);
-  return result;
-}
-
 void write_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& table, const std::filesystem::path& folder) {
-  const TaxonomyOptions& options = study.options().taxonomy;
-  taxonomy::ProblemOptions problem;
-  problem.objective = taxonomy::parse_objective(options.objective);
-  for (const std::string& target : study.targets()) {
-    const auto& sources = study.sources();
-    // A target whose jobs all failed is not in the table.
-    const bool measured = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.target == target; });
-    if (measured && std::find(sources.begin(), sources.end(), target) == sources.end()) problem.target_only.push_back(target);
-  }
-  const std::vector<std::int64_t> budgets = or_range(options.budgets, static_cast<std::int64_t>(study.sources().size()));
-  const std::vector<std::int64_t> orders = or_range(options.max_orders, study.options().search.max_order);
-  const std::vector<taxonomy::SweepCell> cells = taxonomy::sweep(table, problem, {budgets.begin(), budgets.end()}, orders);
-  nlohmann::json sweep = sweep_json(cells);
+  nlohmann::json sweep = sweep_json(solve_taxonomies(study, table));
   // A run's results are the same bytes whenever they are computed: the clock stays out of them.
   sweep["seconds"] = nullptr;
   for (nlohmann::json& cell : sweep["cells"]) cell["seconds"] = nullptr;
@@ -147,8 +128,9 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   const Results results = results_of(run);
   std::vector<taxonomy::LossTable> tables;
   if (study.options().search.max_order > 0) tables = collect_losses(study, results, logger);
-  const std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
-  const Intervals drawn = intervals(study, results, tables, computed, logger);
+  std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
+  Intervals drawn = intervals(study, results, tables, computed, logger);
+  make_room_for_dropped(study, computed, drawn);
   if (!tables.empty()) {
     taxonomy::TransferTable table;
     table.name = (folder / kTransfersFile).string();
@@ -179,12 +161,18 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
   const auto stage = [&](std::int64_t order) {
     return [&, order] { return run_stage(study, order, folder, kinds, place, logger); };
   };
-  run::RunSummary run = options.search.max_order == 0 ? stage(0)() : run_order(study, study.first_order(), 1, stage(1), logger);
+  const auto search = [&](const std::vector<Candidate>& candidates, std::int64_t order) {
+    if (options.search.adaptive) return search_adaptively(study, candidates, order, folder, stage(order), logger);
+    study.add_transfers(candidates);
+    return stage(order)();
+  };
+  run::RunSummary run = options.search.max_order == 0 ? stage(0)() : search(study.first_order(), 1);
   for (std::int64_t order = 2; order <= options.search.max_order; ++order) {
     const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);
     if (candidates.empty()) break;
-    run = run_order(study, candidates, order, stage(order), logger);
+    run = search(candidates, order);
   }
+  if (options.search.adaptive) run = train_what_taxonomies_want(study, std::move(run), stage(options.search.max_order), logger);
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);
 }

@@ -207,11 +207,18 @@ void StudyGraph::add_rungs(const std::vector<Candidate>& candidates, std::int64_
   for (const Candidate& candidate : candidates) {
     transfer::TransferSpec spec = transfer_spec(candidate);
     spec.until = until;
-    spec.rung_images = options_.search.rung_images;
+    // The second half of what was trained so far: the losses of a network that has just begun say little.
+    spec.compared_after = std::max(from, until / 2);
     const std::string earlier = from > 0 ? transfer::rung_job_name(candidate.sources, candidate.target, from) : "";
     graph_.add(transfer::make_transfer_job(spec, transfer::rung_job_name(candidate.sources, candidate.target, until), encodings_of(candidate),
                                            data_inputs(), earlier));
   }
+}
+
+void StudyGraph::take_up_again(const DroppedTransfer& dropped) {
+  const Candidate candidate = dropped.candidate;
+  add_transfers({candidate}, dropped.steps);
+  std::erase_if(dropped_, [&](const DroppedTransfer& each) { return each.candidate == candidate; });
 }
 
 std::int64_t StudyGraph::top(std::int64_t order) const {

@@ -17,6 +17,7 @@ struct Candidate {
   std::vector<std::string> sources;
   std::string target;
 
+  bool operator==(const Candidate&) const = default;
   /// "transfer/a+b--t".
   std::string job_name() const;
 };
@@ -24,11 +25,12 @@ struct Candidate {
 /// A transfer that an adaptive search did not train to its end.
 struct DroppedTransfer {
   Candidate candidate;
-  std::int64_t steps = 0;  ///< that it was trained for
+  std::int64_t steps = 0;  ///< that it was trained for; 0: a forecast spoke against it
   std::string leader;      ///< sources of the transfer that it was compared with, the best of its rung
-  double win_rate = 0;     ///< against the leader, on the rung's images, with its 95 % interval
+  double win_rate = 0;     ///< against the leader, on the rung's batches (the forecast's images), with its 95 % interval
   double low = 0;
   double high = 0;
+  double per_image = 0;    ///< the share of single images that is, see taxonomy::loser_against(); NaN: never compared
 };
 
 /// A network that several tasks share.
@@ -61,6 +63,8 @@ class StudyGraph {
 
   const std::vector<DroppedTransfer>& dropped() const { return dropped_; }
   void note_dropped(const std::vector<DroppedTransfer>& dropped) { dropped_.insert(dropped_.end(), dropped.begin(), dropped.end()); }
+  /// Adds a dropped transfer after all, from where its last rung ended.
+  void take_up_again(const DroppedTransfer& dropped);
 
   /// Data, networks, encodings, baselines and joint networks.
   void add_networks();

@@ -139,12 +139,13 @@ const std::vector<OptionField>& SearchOptions::fields() {
              "higher orders)",
              {.minimum = 2, .maximum = 26}),
       option("adaptive", &SearchOptions::adaptive,
-             "drop transfers that lag behind before they are trained to their end (successive halving), for less than half of the steps; the "
-             "report says which"),
+             "drop transfers that lag behind before they are trained to their end (successive halving), for less than half of the steps; those "
+             "that an optimal taxonomy could want are trained after all; the report says which were dropped"),
+      option("forecast", &SearchOptions::forecast,
+             "adaptive: linear readouts of the encoded images drop half of each target's first-order transfers before any step, and have a say at "
+             "every rung, unless they say nothing for that target"),
       option("rungs", &SearchOptions::rungs, "adaptive: shares of a transfer's steps after which the worse half is dropped, ascending",
              {.minimum = 0, .maximum = 1}),
-      option("rung_images", &SearchOptions::rung_images, "adaptive: test images on which transfers are compared meanwhile; 0: all",
-             {.minimum = 0}),
       option("scratch", &SearchOptions::scratch, "train the honest baseline: a full network on the transfer images alone"),
       option("shallow", &SearchOptions::shallow, "train the paper's baseline: a shallow network on the transfer images"),
       option("constant", &SearchOptions::constant, "fit the best constant guess, which says whether a network has learnt"),

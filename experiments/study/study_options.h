@@ -64,8 +64,8 @@ struct SearchOptions {
   std::int64_t max_order = 2;  ///< 0: networks and baselines alone
   std::vector<std::int64_t> top = {5, 5, 6};  ///< order 2, 3, 4: sets are made of a target's best so many sources
   bool adaptive = false;                      ///< successive halving instead of training every transfer to its end
+  bool forecast = true;                       ///< adaptive: readouts of encoded images have a say
   std::vector<double> rungs = {0.125, 0.25, 0.5};  ///< shares of the steps after which transfers are dropped
-  std::int64_t rung_images = 256;                  ///< test images that rungs are compared on
   bool scratch = true;
   bool shallow = true;
   bool constant = true;

@@ -140,7 +140,8 @@ nlohmann::json dropped_json(const StudyGraph& study) {
                     {"leader", dropped.leader},
                     {"win_rate", number(dropped.win_rate)},
                     {"low", number(dropped.low)},
-                    {"high", number(dropped.high)}});
+                    {"high", number(dropped.high)},
+                    {"per_image", number(dropped.per_image)}});
   }
   return list;
 }

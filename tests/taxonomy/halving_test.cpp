@@ -1,5 +1,7 @@
 #include "taxonomy/halving.h"
 
+#include <algorithm>
+#include <limits>
 #include <random>
 
 #include <gmock/gmock.h>
@@ -28,7 +30,7 @@ LossTable made(const std::vector<double>& levels, double noise, std::int64_t ima
 }
 
 TEST(Halving, ClearWinnersGoOnAndLosersAreSaidToBeBeaten) {
-  const HalvingResult result = halve(made({5, 1, 4, 2, 6, 3}, 0.1), 1);
+  const HalvingResult result = halve(made({5, 1, 4, 2, 6, 3}, 0.1), {.least = 1});
   EXPECT_THAT(result.survivors, ElementsAre(1, 3, 5));
   ASSERT_EQ(result.losers.size(), 3u);
   EXPECT_EQ(result.losers[0].network, 2u) << "best first";
@@ -52,14 +54,14 @@ TEST(Halving, WilsonsIntervalAtOneHalf) {
   for (int i = 0; i < 100; ++i) table.losses.push_back(i % 2);
   for (int i = 0; i < 100; ++i) table.losses.push_back(1 - i % 2);
   for (int i = 0; i < 100; ++i) table.losses.push_back(2);
-  const HalvingResult result = halve(table, 1);
+  const HalvingResult result = halve(table, {.least = 1});
   EXPECT_THAT(result.survivors, ElementsAre(0, 1));
   ASSERT_EQ(result.losers.size(), 1u);
   EXPECT_EQ(result.losers.front().network, 2u);
 }
 
 TEST(Halving, TiesGoOnUpToTwoThirds) {
-  const HalvingResult result = halve(made(std::vector<double>(12, 1.0), 1.0, 64), 1);
+  const HalvingResult result = halve(made(std::vector<double>(12, 1.0), 1.0, 64), {.least = 1});
   EXPECT_EQ(result.survivors.size(), 8u);
   ASSERT_EQ(result.losers.size(), 4u);
   bool undecided = false;
@@ -69,16 +71,16 @@ TEST(Halving, TiesGoOnUpToTwoThirds) {
 
 TEST(Halving, KeepsAtLeastWhatIsAskedFor) {
   const LossTable table = made({1, 2, 3, 4}, 0.1);
-  EXPECT_EQ(halve(table, 3).survivors.size(), 3u);
-  EXPECT_EQ(halve(table, 9).survivors.size(), 4u);
-  EXPECT_THAT(halve(table, 9).losers, IsEmpty());
-  EXPECT_THAT(halve(made({1}, 0), 1).survivors, ElementsAre(0));
+  EXPECT_EQ(halve(table, {.least = 3}).survivors.size(), 3u);
+  EXPECT_EQ(halve(table, {.least = 9}).survivors.size(), 4u);
+  EXPECT_THAT(halve(table, {.least = 9}).losers, IsEmpty());
+  EXPECT_THAT(halve(made({1}, 0), {.least = 1}).survivors, ElementsAre(0));
 }
 
 TEST(Halving, ImagesWithoutALossAreLeftOut) {
   LossTable table = made({1, 2}, 0.1, 10);
   for (std::size_t i = 10; i < 20; ++i) table.losses[i] = std::numeric_limits<double>::quiet_NaN();
-  const HalvingResult result = halve(table, 1);
+  const HalvingResult result = halve(table, {.least = 1});
   EXPECT_EQ(result.survivors.size(), 1u) << "one of two goes on, though they were never compared";
   EXPECT_EQ(result.losers.front().low, 0);
   EXPECT_EQ(result.losers.front().high, 1);
@@ -95,7 +97,7 @@ TEST(Halving, StaysBelowHalfOfTheSteps) {
       for (const std::int64_t until : rung_steps({0.125, 0.25, 0.5}, 120)) {
         steps += static_cast<double>(alive) * static_cast<double>(until - done);
         done = until;
-        alive = halve(made({levels.begin(), levels.begin() + static_cast<std::ptrdiff_t>(alive)}, noise), 1).survivors.size();
+        alive = halve(made({levels.begin(), levels.begin() + static_cast<std::ptrdiff_t>(alive)}, noise), {.least = 1}).survivors.size();
       }
       steps += static_cast<double>(alive) * static_cast<double>(120 - done);
       EXPECT_LT(steps, 0.5 * 120 * static_cast<double>(networks)) << networks << " networks, noise " << noise;
@@ -107,6 +109,54 @@ TEST(Halving, RungsThatMakeNoSenseAreLeftOut) {
   EXPECT_THAT(rung_steps({0.125, 0.25, 0.5}, 120), ElementsAre(15, 30, 60));
   EXPECT_THAT(rung_steps({0.125, 0.25, 0.5}, 3), ElementsAre(1, 2));
   EXPECT_THAT(rung_steps({0.5}, 1), IsEmpty());
+}
+
+TEST(Halving, APriorIsASecondRankingOfTheSameWeight) {
+  const LossTable table = made({1, 2, 3, 4}, 0);
+  HalvingOptions options{.least = 1, .prior = {0.1, 0.2, 0.9, 0.3}};
+  // Places by losses 0 1 2 3, by the prior 3 2 0 1: the sums are 3 3 2 4.
+  const HalvingResult result = halve(table, options);
+  EXPECT_THAT(result.survivors, ElementsAre(0, 2));
+  ASSERT_EQ(result.losers.size(), 2u);
+  EXPECT_EQ(result.losers[0].network, 1u);
+  EXPECT_EQ(result.losers[0].leader, 2u) << "the first of both rankings together";
+}
+
+TEST(Halving, MeansOfBatchesHideHowOftenSingleImagesGoTheOtherWay) {
+  // Images: b loses 0.1 more than a on average, with a deviation of 1; batches are means over 16 of them.
+  std::mt19937 generator(3);
+  std::normal_distribution<double> difference(0.1, 1);
+  LossTable batches;
+  batches.target = "t";
+  batches.networks = {"a", "b"};
+  std::vector<double> lost;
+  double images_won = 0;
+  constexpr int kBatches = 4000;
+  for (int i = 0; i < kBatches; ++i) {
+    double sum = 0;
+    for (int j = 0; j < 16; ++j) {
+      const double value = difference(generator);
+      sum += value;
+      images_won += value > 0 ? 1 : 0;
+    }
+    lost.push_back(sum / 16);
+    batches.images.push_back(i);
+  }
+  batches.losses.assign(kBatches, 0);
+  batches.losses.insert(batches.losses.end(), lost.begin(), lost.end());
+  const Loser a = loser_against(batches, 0, 1, 16);
+  EXPECT_NEAR(a.win_rate, 0.655, 0.03) << "Phi(0.1 * 4)";
+  EXPECT_NEAR(a.per_image, images_won / (16.0 * kBatches), 0.01);
+  EXPECT_NEAR(loser_against(batches, 1, 0, 16).per_image, 1 - a.per_image, 1e-12);
+  EXPECT_EQ(loser_against(batches, 0, 1).per_image, loser_against(batches, 0, 1).win_rate);
+}
+
+TEST(Halving, DifferencesThatDoNotVaryLeaveTheWinRate) {
+  const Loser loser = loser_against(made({1, 2}, 0), 1, 0, 16);
+  EXPECT_EQ(loser.per_image, 0);
+  LossTable diverged = made({1, 2}, 0.5);
+  std::fill(diverged.losses.begin() + 256, diverged.losses.end(), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(loser_against(diverged, 1, 0, 16).per_image, 0);
 }
 
 }  // namespace

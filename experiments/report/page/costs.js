@@ -30,17 +30,19 @@ function not_tried() {
     counts.length ? make("div", { class: "controls tight" }, csv_button("not_tried.csv", () => [["order", "possible", "tried"], ...counts.map((entry) => [entry.order, entry.possible, entry.tried])])) : null);
 }
 
-// What an adaptive search did not train to its end, and whether the images had decided by then.
+// What an adaptive search did not train to its end, and whether the batches (or, before any step, the forecast's images) had decided by then.
 function dropped_early() {
   const list = summary.dropped || [];
   if (!list.length) return null;
   const name = (sources) => String(sources || "").split("+").map(title).join(" + ");
   const verdict = (entry) => entry.high === null || entry.high === undefined ? "not compared" : entry.high < 0.5 ? "beaten" : "undecided";
   const undecided = list.filter((entry) => verdict(entry) === "undecided").length;
+  const unbegun = list.filter((entry) => entry.steps === 0).length;
   const share = (value) => value === null || value === undefined ? "" : (100 * value).toFixed(1) + " %";
   const cells = (entry) => [title(entry.target), name(entry.sources), entry.steps, name(entry.leader), share(entry.win_rate), share(entry.low), share(entry.high), verdict(entry)];
   const head = ["target", "sources", "steps", "best of its rung", "won against it", "at least", "at most", "by then"];
-  return make("details", {}, make("summary", {}, many(list.length, "transfer") + " " + (list.length === 1 ? "was" : "were") + " dropped before the end, " + undecided + " of them undecided"),
+  return make("details", {}, make("summary", {}, many(list.length, "transfer") + " " + (list.length === 1 ? "was" : "were") + " dropped before the end, " + (unbegun ? unbegun + " of them before any step, by a forecast from the encoded images, " : "") + undecided + " undecided"),
+    make("p", { class: "note" }, "Affinities leave room for what these transfers would weigh by the last comparison; none of them, so valued, would have a place in a taxonomy above."),
     table_of(head.map((each) => [each]), list.map((entry) => make("tr", {}, cells(entry).map((cell) => make("td", {}, String(cell))))), {}, "dropped"),
     make("div", { class: "controls tight" }, csv_button("dropped.csv", () => [["target", "sources", "steps", "leader", "win_rate", "low", "high"],
       ...list.map((entry) => [entry.target, entry.sources, entry.steps, entry.leader, entry.win_rate, entry.low, entry.high])])));
