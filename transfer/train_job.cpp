@@ -78,13 +78,13 @@ class TrainKind : public run::JobKind {
   explicit TrainKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
   void run(run::JobContext& context) const override {
-    const TrainSpec spec = train_spec_from_json(context.job.spec);
+    TrainSpec spec = train_spec_from_json(context.job.spec);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
     const std::shared_ptr<const task::Task> task = make_task(environment_, spec.task, *data, spec.study);
 
     train::Network network = build_network(spec, task);
     network.initialise(static_cast<std::uint64_t>(spec.trainer.seed));
-    if (!spec.start.empty()) begin_from_weights(network, spec, context);
+    if (!spec.start.empty()) spec.trainer.adaptation = begin_from_weights(network, spec, context);
     network.to(device_of_slot(context.device));
     const SubsetSpec& subset = spec.split == spec.study.train.split ? spec.study.train : spec.study.transfer;
     TrainedResult result;
@@ -123,7 +123,8 @@ class TrainKind : public run::JobKind {
   }
 
  private:
-  void begin_from_weights(train::Network& network, const TrainSpec& spec, run::JobContext& context) const {
+  /// The policy as it fits these weights.
+  train::AdaptationOptions begin_from_weights(train::Network& network, const TrainSpec& spec, run::JobContext& context) const {
     std::filesystem::path path = environment_.start_weights;
     if (!spec.start.job.empty()) {
       const auto input = context.inputs.find(spec.start.job);
@@ -144,6 +145,13 @@ class TrainKind : public run::JobKind {
     context.logger.info("{} tensors are those of {}{}{}", report.loaded.size(), path.string(),
                         report.as_drawn.empty() ? "" : "; not in it, and as drawn: " + join(report.as_drawn, ", "),
                         report.left_out.empty() ? "" : fmt::format("; left out: {} tensors, the first {}", report.left_out.size(), report.left_out.front()));
+    const train::AdaptationOptions& asked = spec.trainer.adaptation;
+    const train::AdaptationOptions fitting = train::without_drawn_parts(asked, network, report);
+    if (!(fitting == asked)) {
+      context.logger.info("what is not in the file learns as the head does: of the trunk the first {} {} are frozen", fitting.freeze_count,
+                          fitting.freeze);
+    }
+    return fitting;
   }
 
   static void write_pictures(run::JobContext& context, const TrainSpec& spec, const std::shared_ptr<const data::DataSet>& data,

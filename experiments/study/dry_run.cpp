@@ -204,7 +204,7 @@ class Planner {
 }  // namespace
 
 nlohmann::json dry_run(const StudyOptions& options, const fs::path& folder, RunPlace place, const fs::path& measured) {
-  Estimator estimator(options);
+  Estimator estimator(options, load_tasks(options.tasks.plugins));
   const fs::path& from = measured.empty() ? folder : measured;
   const std::size_t learnt = estimator.measure(from);
   AFFINIS_CHECK(learnt > 0 || measured.empty(), ErrorCode::kData, "{} holds no finished jobs to learn costs from; name a run's folder",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "experiments/study/render_job.h"
@@ -85,52 +87,13 @@ std::string family(const std::string& kind, const nlohmann::json& spec) {
   return kind == transfer::kTrainKind ? kind + " " + spec.at("trunk").get<std::string>() : kind;
 }
 
-double train_seconds(const transfer::TrainSpec& spec, const SplitSizes& sizes) {
-  const bool whole = spec.split == data::kTrainSplit;
-  const transfer::SubsetSpec& subset = whole ? spec.study.train : spec.study.transfer;
-  const double images = used(subset.count, whole ? sizes.train : sizes.transfer);
-  const ImageSeconds each = seconds_of(spec.trunk);
-  double tested = used(spec.study.test.count, sizes.test);
-  const double steps = trained_images(spec.trainer, images) / static_cast<double>(spec.trainer.batch_size);
-  if (spec.validation_images > 0 && spec.trainer.evaluate_every > 0)
-    tested += std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) * static_cast<double>(spec.validation_images);
-  return size_factor(spec.study.scale) * (trained_images(spec.trainer, images) * each.train + tested * each.test);
-}
+/// A pass back through the trunk alone, as a share of a whole training step of the encoder.
+constexpr double kBackwardShare = 0.6;
 
-double joint_seconds(const transfer::JointSpec& spec, const SplitSizes& sizes) {
-  const double images = used(spec.study.train.count, sizes.train);
-  const auto heads = static_cast<double>(spec.tasks.size());
-  const double trained = trained_images(spec.trainer, images);
-  double tested = used(spec.study.test.count, sizes.test);
-  if (spec.validation_images > 0 && spec.trainer.evaluate_every > 0) {
-    const double steps = trained / static_cast<double>(spec.trainer.batch_size);
-    tested += std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) * static_cast<double>(spec.validation_images);
-  }
-  // A head costs what a transfer's does; the encoder is what a network has beside one.
-  const ImageSeconds encoder{kEncoderSeconds.train - kTransferSeconds.train, kEncoderSeconds.test - kTransferSeconds.test};
-  return size_factor(spec.study.scale) * (trained * (encoder.train + heads * kTransferSeconds.train) + tested * (encoder.test + heads * kTransferSeconds.test));
-}
-
-/// What the model says alone.
-double model_seconds(const std::string& kind, const nlohmann::json& spec, const SplitSizes& sizes) {
-  if (kind == kRenderKind) {
-    const RenderDataSetOptions rooms = rooms_of(spec);
-    return kJobSeconds + views(rooms) * kViewSeconds * square(static_cast<double>(rooms.image_side) / kDeskSide);
-  }
-  if (kind == transfer::kTrainKind) return kJobSeconds + train_seconds(transfer::train_spec_from_json(spec), sizes);
-  if (kind == transfer::kJointKind) return kJobSeconds + joint_seconds(transfer::joint_spec_from_json(spec), sizes);
-  if (kind == transfer::kEncodeKind) {
-    const transfer::StudySpec study = transfer::encode_spec_from_json(spec).study;
-    const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
-    return kJobSeconds + size_factor(study.scale) * images * kEncodeSeconds;
-  }
-  if (kind == transfer::kTransferKind) {
-    const transfer::TransferSpec transfer = transfer::transfer_spec_from_json(spec);
-    const double trained = trained_images(transfer.trainer, used(transfer.study.transfer.count, sizes.transfer));
-    const double tested = used(transfer.study.test.count, sizes.test);
-    return kJobSeconds + size_factor(transfer.study.scale) * (trained * kTransferSeconds.train + tested * kTransferSeconds.test);
-  }
-  return kJobSeconds;
+/// Whether the balancer needs the trunk's gradient of every task.
+bool needs_gradients(const train::BalanceOptions& balance) {
+  constexpr std::string_view kMethods[] = {"imtl", "mgda", "pcgrad", "gradvac", "cagrad", "nash", "aligned", "upgrad"};
+  return balance.gradients == "trunk" && std::find(std::begin(kMethods), std::end(kMethods), balance.balancer) != std::end(kMethods);
 }
 
 double evaluated_bytes(const transfer::StudySpec& study, const SplitSizes& sizes) {
@@ -203,7 +166,81 @@ SplitSizes split_sizes(const StudyOptions& options) {
           less(sizes.test, options.data.test_images)};
 }
 
-Estimator::Estimator(const StudyOptions& options) : options_(options), sizes_(split_sizes(options)) {}
+Estimator::Estimator(const StudyOptions& options, std::shared_ptr<const task::TaskRegistry> registry)
+    : options_(options), registry_(std::move(registry)), sizes_(split_sizes(options)) {}
+
+double Estimator::train_seconds(const transfer::TrainSpec& spec, const SplitSizes& sizes) const {
+  const bool whole = spec.split == data::kTrainSplit;
+  const transfer::SubsetSpec& subset = whole ? spec.study.train : spec.study.transfer;
+  const double images = used(subset.count, whole ? sizes.train : sizes.transfer);
+  ImageSeconds each = seconds_of(spec.trunk);
+  if (spec.trunk != transfer::TrunkKind::kConstant) {
+    const double further = encoder_images({spec.task}) - 1;
+    each.train += further * std::max(0.0, each.train - kTransferSeconds.train);
+    each.test += further * std::max(0.0, each.test - kTransferSeconds.test);
+  }
+  double tested = used(spec.study.test.count, sizes.test);
+  const double steps = trained_images(spec.trainer, images) / static_cast<double>(spec.trainer.batch_size);
+  if (spec.validation_images > 0 && spec.trainer.evaluate_every > 0)
+    tested += std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) * static_cast<double>(spec.validation_images);
+  return size_factor(spec.study.scale) * (trained_images(spec.trainer, images) * each.train + tested * each.test);
+}
+
+double Estimator::joint_seconds(const transfer::JointSpec& spec, const SplitSizes& sizes) const {
+  const double images = used(spec.study.train.count, sizes.train);
+  const auto heads = static_cast<double>(spec.tasks.size());
+  const double trained = trained_images(spec.trainer, images);
+  const double steps = trained / static_cast<double>(spec.trainer.batch_size);
+  const double points = spec.trainer.evaluate_every > 0 ? std::ceil(steps / static_cast<double>(spec.trainer.evaluate_every)) : 0;
+  const double tested = used(spec.study.test.count, sizes.test) + (spec.validation_images > 0 ? points * static_cast<double>(spec.validation_images) : 0);
+  // A head costs what a transfer's does; the encoder is what a network has beside one.
+  const double passes = encoder_images(spec.tasks);
+  const ImageSeconds encoder{passes * (kEncoderSeconds.train - kTransferSeconds.train), passes * (kEncoderSeconds.test - kTransferSeconds.test)};
+  // Every task's gradient goes back through the passes of its own images.
+  double gradients = 0;
+  for (const std::string& task : spec.tasks) gradients += encoder_images({task});
+  gradients *= kBackwardShare * (kEncoderSeconds.train - kTransferSeconds.train);
+  const train::BalanceOptions& balance = spec.trainer.balance;
+  const double measured = static_cast<double>(spec.trainer.batch_size) * gradients *
+                          ((balance.conflicts ? points : 0) + (needs_gradients(balance) ? steps / static_cast<double>(balance.balance_every) : 0));
+  return size_factor(spec.study.scale) * (trained * (encoder.train + heads * kTransferSeconds.train) + tested * (encoder.test + heads * kTransferSeconds.test) + measured);
+}
+
+/// Images that the encoder sees for one example of all of these tasks: the image itself once, and what tasks of pairs, tiles or grey
+/// images make of it. Tasks that only disturb the image are counted as if they did not.
+double Estimator::encoder_images(const std::vector<std::string>& tasks) const {
+  double images = 0;
+  bool whole = false;
+  for (const std::string& name : tasks) {
+    const task::TaskInfo& info = registry_->get(name)->info;
+    const bool own = info.arity > 1 || info.input_channels != 3;
+    images += own ? static_cast<double>(info.arity) : 0;
+    whole = whole || !own;
+  }
+  return images + (whole ? 1 : 0);
+}
+
+/// What the model says alone.
+double Estimator::model_seconds(const std::string& kind, const nlohmann::json& spec, const SplitSizes& sizes) const {
+  if (kind == kRenderKind) {
+    const RenderDataSetOptions rooms = rooms_of(spec);
+    return kJobSeconds + views(rooms) * kViewSeconds * square(static_cast<double>(rooms.image_side) / kDeskSide);
+  }
+  if (kind == transfer::kTrainKind) return kJobSeconds + train_seconds(transfer::train_spec_from_json(spec), sizes);
+  if (kind == transfer::kJointKind) return kJobSeconds + joint_seconds(transfer::joint_spec_from_json(spec), sizes);
+  if (kind == transfer::kEncodeKind) {
+    const transfer::StudySpec study = transfer::encode_spec_from_json(spec).study;
+    const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
+    return kJobSeconds + size_factor(study.scale) * images * kEncodeSeconds;
+  }
+  if (kind == transfer::kTransferKind) {
+    const transfer::TransferSpec transfer = transfer::transfer_spec_from_json(spec);
+    const double trained = trained_images(transfer.trainer, used(transfer.study.transfer.count, sizes.transfer));
+    const double tested = used(transfer.study.test.count, sizes.test);
+    return kJobSeconds + size_factor(transfer.study.scale) * (trained * kTransferSeconds.train + tested * kTransferSeconds.test);
+  }
+  return kJobSeconds;
+}
 
 std::size_t Estimator::measure(const std::filesystem::path& folder) {
   const std::vector<run::MeasuredJob> jobs = run::measured_jobs(folder);
@@ -261,8 +298,15 @@ double Estimator::worker_bytes() const {
   const auto batch = static_cast<double>(heads > 1 ? std::max(options_.network.batch_size, options_.mtl.trainer.batch_size)
                                                    : std::max(options_.network.batch_size, options_.scratch.batch_size));
   const double side = static_cast<double>(scale.image_side);
+  double images = 1;
+  const std::vector<std::string> tasks = options_.tasks.names.empty() ? registry_->names() : options_.tasks.names;
+  if (heads > 1) {
+    images = encoder_images(options_.mtl.tasks.empty() ? tasks : options_.mtl.tasks);
+  } else {
+    for (const std::string& task : tasks) images = std::max(images, encoder_images({task}));
+  }
   return kProgramBytes + kWithGradientsAndMoments * kWeightBytes * parameters +
-         batch * side * side * static_cast<double>(scale.width) * (kActivationBytes + (heads - 1) * kHeadActivationBytes) +
+         batch * side * side * static_cast<double>(scale.width) * (kActivationBytes * images + (heads - 1) * kHeadActivationBytes) +
          options_.run.worker_memory_gib * static_cast<double>(std::int64_t{1} << 30);
 }
 

@@ -2,12 +2,15 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "experiments/study/study_options.h"
 #include "framework/run/index.h"
 #include "framework/run/job.h"
+#include "framework/task/task.h"
+#include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
 
@@ -31,7 +34,8 @@ SplitSizes split_sizes(const StudyOptions& options);
 /// core of a common server, multiplied for each kind of job by what finished jobs of an earlier run took in truth.
 class Estimator {
  public:
-  explicit Estimator(const StudyOptions& options);
+  /// The registry says how many images an example of a task is made of.
+  Estimator(const StudyOptions& options, std::shared_ptr<const task::TaskRegistry> registry);
 
   /// Learns from the run in `folder`, when there is one with finished jobs; says how many it learnt from.
   std::size_t measure(const std::filesystem::path& folder);
@@ -44,7 +48,13 @@ class Estimator {
   double checkpoint_bytes() const;
 
  private:
+  double model_seconds(const std::string& kind, const nlohmann::json& spec, const SplitSizes& sizes) const;
+  double train_seconds(const transfer::TrainSpec& spec, const SplitSizes& sizes) const;
+  double joint_seconds(const transfer::JointSpec& spec, const SplitSizes& sizes) const;
+  double encoder_images(const std::vector<std::string>& tasks) const;
+
   StudyOptions options_;
+  std::shared_ptr<const task::TaskRegistry> registry_;
   SplitSizes sizes_;
   std::map<std::string, double> factors_;  ///< truth by model, by kind of job and trunk
 };

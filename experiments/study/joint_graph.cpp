@@ -157,8 +157,42 @@ train::BalanceOptions StudyGraph::balance_of(const std::vector<std::string>& gro
   balance.rates = of_group(balance.rates, group, *registry_);
   balance.weights = of_group(balance.weights, group, *registry_);
   // Weights that are fixed for one set of tasks say nothing of another, nor to a balancer that finds its own.
-  if (balancer != "fixed" || balance.weights.size() != group.size()) balance.weights.clear();
+  const bool of_these = balance.weights.size() == options_.balance.weights.size() && balance.weights.size() == group.size();
+  if (balancer != "fixed" || !of_these) balance.weights.clear();
   return balance;
+}
+
+std::vector<std::string> StudyGraph::balancers() const {
+  return options_.mtl.balancers.empty() ? std::vector<std::string>{options_.balance.balancer} : options_.mtl.balancers;
+}
+
+void StudyGraph::check_balance() const {
+  std::vector<std::pair<Group, std::string>> trainings;
+  for (const Group& group : options_.mtl.groups.empty() ? std::vector<Group>{} : joint_groups()) {
+    for (const std::string& balancer : balancers()) trainings.emplace_back(group, balancer);
+  }
+  for (const auto& [source, training] : joint_sources_) trainings.emplace_back(training.tasks, training.balancer);
+  const train::BalanceOptions& asked = options_.balance;
+  bool weighed = trainings.empty() || asked.weights.empty();
+  for (const auto& [group, balancer] : trainings) {
+    const train::BalanceOptions balance = balance_of(group, balancer);
+    try {
+      train::validate(balance, group);
+    } catch (Error& error) {
+      throw error.within("[balance] for " + join(group, "+") + " under " + balancer);
+    }
+    weighed = weighed || !balance.weights.empty();
+  }
+  AFFINIS_CHECK(weighed, ErrorCode::kConfig,
+                "balance.weights name {} tasks, but no network with the balancer 'fixed' is of exactly these; name all tasks of one, or leave them out",
+                asked.weights.size());
+  for (const auto& [key, list] : {std::pair("weights", &asked.weights), std::pair("periods", &asked.periods), std::pair("rates", &asked.rates)}) {
+    for (const std::string& entry : *list) {
+      const bool used = trainings.empty() || std::any_of(trainings.begin(), trainings.end(),
+                                                         [&](const auto& training) { return !of_group({entry}, training.first, *registry_).empty(); });
+      AFFINIS_CHECK(used, ErrorCode::kConfig, "balance.{} has '{}', but no joint network of this study has that task; leave it out", key, entry);
+    }
+  }
 }
 
 void StudyGraph::add_joint_training(const JointTraining& training) {
@@ -178,7 +212,6 @@ void StudyGraph::add_joint_training(const JointTraining& training) {
 void StudyGraph::add_joint() {
   const MultiTaskOptions& options = options_.mtl;
   if (options.groups.empty()) return;
-  const std::vector<std::string> balancers = options.balancers.empty() ? std::vector<std::string>{options_.balance.balancer} : options.balancers;
   const std::vector<Group> groups = joint_groups();
   std::set<std::string> used;
   if (std::find(options.groups.begin(), options.groups.end(), "singles") != options.groups.end()) {
@@ -186,7 +219,7 @@ void StudyGraph::add_joint() {
   }
   for (const Group& group : groups) {
     used.insert(group.begin(), group.end());
-    for (const std::string& balancer : balancers) {
+    for (const std::string& balancer : balancers()) {
       for (const double missing : options.missing_labels) {
         for (const std::int64_t seed : joint_seeds()) {
           const JointTraining training{group, balancer, seed, missing};

@@ -373,25 +373,55 @@ class NetworkRows {
   std::string text_ = "network,task,cost,validation_loss,early_validation_loss,test_loss\n";
 };
 
-void write_task_affinities(const std::vector<Arm>& arms, const fs::path& path) {
+/// What TAG measured in the joint training of most tasks that it was asked of, means over seeds.
+struct MeasuredAffinities {
+  std::vector<std::string> tasks;
+  std::string balancer;
+  std::map<std::pair<std::string, std::string>, double> values;  ///< task, helper
+};
+
+MeasuredAffinities task_affinities(const std::vector<Arm>& arms) {
   const Arm* widest = nullptr;
   for (const Arm& arm : arms) {
     const bool measured = fs::exists(arm.seeds.front().second / "tag.csv");
     if (measured && (widest == nullptr || arm.training.tasks.size() > widest->training.tasks.size())) widest = &arm;
   }
-  if (widest == nullptr) return;
+  if (widest == nullptr) return {};
   std::map<std::pair<std::string, std::string>, std::vector<double>> values;
   for (const auto& [seed, folder] : widest->seeds) {
     for (const TaskAffinity& each : read_task_affinities(folder)) values[{each.task, each.helper}].push_back(each.affinity);
   }
-  if (values.empty()) return;
-  std::string text = "task,helper,affinity\n";
+  MeasuredAffinities measured{widest->training.tasks, widest->training.balancer, {}};
   for (const auto& [pair, each] : values) {
-    if (pair.first == pair.second) continue;
-    text += taxonomy::csv_field(pair.first) + "," + taxonomy::csv_field(pair.second) + "," +
-            taxonomy::csv_number(taxonomy::student_interval(each).value) + "\n";
+    if (pair.first != pair.second) measured.values[pair] = taxonomy::student_interval(each).value;
+  }
+  return measured;
+}
+
+void write_task_affinities(const std::vector<Arm>& arms, const fs::path& path) {
+  const MeasuredAffinities measured = task_affinities(arms);
+  if (measured.values.empty()) return;
+  std::string text = "task,helper,affinity\n";
+  for (const auto& [pair, value] : measured.values) {
+    text += taxonomy::csv_field(pair.first) + "," + taxonomy::csv_field(pair.second) + "," + taxonomy::csv_number(value) + "\n";
   }
   write_file_atomically(path, text);
+}
+
+/// {"tasks", "balancer", "affinity": a line a task, a column a helper}; null where TAG was not measured.
+nlohmann::json affinities_json(const std::vector<Arm>& arms) {
+  const MeasuredAffinities measured = task_affinities(arms);
+  if (measured.values.empty()) return nullptr;
+  nlohmann::json matrix = nlohmann::json::array();
+  for (const std::string& task : measured.tasks) {
+    nlohmann::json line = nlohmann::json::array();
+    for (const std::string& helper : measured.tasks) {
+      const auto found = measured.values.find({task, helper});
+      line.push_back(number(found == measured.values.end() ? kNan : found->second));
+    }
+    matrix.push_back(std::move(line));
+  }
+  return {{"tasks", measured.tasks}, {"balancer", measured.balancer}, {"affinity", std::move(matrix)}};
 }
 
 }  // namespace
@@ -431,7 +461,8 @@ nlohmann::json multi_task_json(const StudyGraph& study, const Results& results, 
           {"trainings", trainings},
           {"singles", singles},
           {"pareto", pareto_json(trainings)},
-          {"partners", partners_json(trainings)}};
+          {"partners", partners_json(trainings)},
+          {"affinities", affinities_json(arms)}};
 }
 
 void write_group_tables(const StudyGraph& study, const Results& results, const fs::path& folder) {

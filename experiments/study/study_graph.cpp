@@ -70,7 +70,7 @@ StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskReg
   std::set_union(sources_.begin(), sources_.end(), targets_.begin(), targets_.end(), std::back_inserter(tasks_));
   if (transfers) find_joint_sources();
   // Refused here, before anything is written.
-  if (!options_.mtl.groups.empty()) static_cast<void>(joint_groups());
+  check_balance();
   for (const std::string& override : chosen.overrides) {
     static_cast<void>(registry_->get(affinis::split(override.substr(0, override.find('=')), '.').at(1)));
   }

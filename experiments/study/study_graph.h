@@ -116,6 +116,9 @@ class StudyGraph {
   void add_joint_training(const JointTraining& training);
   void add_encoding(const std::string& source);
   void find_joint_sources();
+  /// Throws where [balance] does not fit the joint networks of the study, before anything is written.
+  void check_balance() const;
+  std::vector<std::string> balancers() const;
   train::BalanceOptions balance_of(const std::vector<std::string>& group, const std::string& balancer) const;
   std::vector<std::string> encodings_of(const Candidate& candidate) const;
 

@@ -41,7 +41,8 @@ const std::vector<OptionField>& BalanceOptions::fields() {
       option("periods", &T::periods, "\"task=k\": this head learns in every k-th step alone"),
       option("rates", &T::rates, "\"task=r\": step size of this head as a multiple of the learning rate"),
       option("head_patience", &T::head_patience, "validations without a better loss after which a head stops to learn; 0: never", {.minimum = 0}),
-      option("conflicts", &T::conflicts, "gradient norms and the cosines between tasks are measured at every point of the curve"),
+      option("conflicts", &T::conflicts, "gradient norms and the cosines between tasks are measured at every point of the curve, with one more pass back through the trunk for "
+             "each head; what that took is in the log"),
       option("tag", &T::tag, "inter-task affinities are measured on the way"),
       option("tag_every", &T::tag_every, "steps between two measurements of inter-task affinities", {.minimum = 1}),
   };

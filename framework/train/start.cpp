@@ -73,4 +73,17 @@ StartedFrom start_from(Network& network, const std::vector<nn::NamedTensor>& wei
   return report;
 }
 
+AdaptationOptions without_drawn_parts(AdaptationOptions adaptation, const Network& network, const StartedFrom& report) {
+  if (report.as_drawn.empty() || adaptation.freeze == "none" || adaptation.freeze == "gradual") return adaptation;
+  const std::vector<TrunkPart> parts = adaptation.freeze == "blocks" ? trunk_blocks(network) : trunk_stages(network);
+  const auto brought = static_cast<std::int64_t>(parts.size()) - 1;
+  if (adaptation.freeze == "all") {
+    adaptation.freeze = "stages";
+    adaptation.freeze_count = brought;
+  } else if (adaptation.freeze_count == brought + 1) {
+    adaptation.freeze_count = brought;
+  }
+  return adaptation;
+}
+
 }  // namespace affinis::train

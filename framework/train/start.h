@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "framework/nn/module.h"
+#include "framework/train/adaptation.h"
 #include "framework/train/network.h"
 
 namespace affinis::train {
@@ -24,5 +25,9 @@ struct StartedFrom {
 /// Without it they are a bare encoder's or a torchvision ResNet-50's: "fc" is left out, and of the trunk only what follows the residual
 /// stages may be missing. Throws Error(kData) that lists every name and shape that does not fit, with the nearest names.
 StartedFrom start_from(Network& network, const std::vector<nn::NamedTensor>& weights);
+
+/// The same policy, less what the weights did not bring: a part of the trunk that is as it was drawn belongs to the head, and learns where
+/// all of the trunk was meant to be frozen for good. Phases that end (probe, gradual) begin with it frozen all the same.
+AdaptationOptions without_drawn_parts(AdaptationOptions adaptation, const Network& network, const StartedFrom& report);
 
 }  // namespace affinis::train

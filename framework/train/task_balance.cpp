@@ -1,5 +1,7 @@
 #include "framework/train/task_balance.h"
 
+#include <chrono>
+
 #include "framework/core/error.h"
 #include "framework/train/task_gradients.h"
 
@@ -35,12 +37,15 @@ void TaskBalance::backward(const BalanceStep& step, bool at_a_point, double lear
   const bool conflicts = options_.conflicts && at_a_point && tasks_.size() > 1;
   const bool affinities = affinity_ && step.step % options_.tag_every == 0;
   if (conflicts || affinities) {
+    const auto begin = std::chrono::steady_clock::now();
     TaskGradients gradients(step.losses, step.representations, network_, parallel_, true);
     conflicts_.reset();
     if (gradients.trunk_learns()) {
       if (conflicts) conflicts_ = Conflicts{gradients.heads(), gradients.gramian(options_.gradient_memory << 20)};
       if (affinities) affinity_->measure(network_, gradients, step.values, learning_rate, losses_now);
     }
+    measuring_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    ++measured_;
   }
   balancer_->backward(step);
 }
@@ -52,6 +57,14 @@ void TaskBalance::stepped(const BalanceStep& step, const LossesNow& losses_now) 
 
 void TaskBalance::begin_files(const std::filesystem::path& folder, std::int64_t step) {
   if (tasks_.size() > 1) files_.emplace(folder, tasks_, step, options_.conflicts);
+}
+
+void TaskBalance::tell_cost(double training_seconds) const {
+  if (measured_ == 0 || !(training_seconds > 0)) return;
+  logger_.info("{} took {:.1f} s of {:.1f} s ({:.0f} %): {} steps with a pass back through the trunk for each of {} heads{}",
+               affinity_ && options_.conflicts ? "conflicts and affinities" : affinity_ ? "affinities" : "conflicts", measuring_seconds_,
+               training_seconds, 100 * measuring_seconds_ / training_seconds, measured_, tasks_.size(),
+               options_.conflicts ? "; balance.conflicts=false leaves conflicts out" : "");
 }
 
 bool TaskBalance::record(std::int64_t step, std::span<const double> train_losses, std::span<const double> validation_losses) {

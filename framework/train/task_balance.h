@@ -39,6 +39,8 @@ class TaskBalance {
 
   /// Begins the files in `folder` (empty: none) after `step` finished steps.
   void begin_files(const std::filesystem::path& folder, std::int64_t step);
+  /// What measuring cost in this sitting, in the log, where anything was measured.
+  void tell_cost(double training_seconds) const;
   bool all_stopped() const { return schedule_.all_stopped(); }
   /// A point of the curve. Returns true when no head is left that learns.
   bool record(std::int64_t step, std::span<const double> train_losses, std::span<const double> validation_losses);
@@ -59,6 +61,8 @@ class TaskBalance {
   std::optional<TaskAffinity> affinity_;
   std::optional<Conflicts> conflicts_;
   std::optional<BalanceFiles> files_;
+  double measuring_seconds_ = 0;
+  std::int64_t measured_ = 0;  ///< steps
 };
 
 }  // namespace affinis::train

@@ -433,6 +433,7 @@ class Training {
 
   void finish() {
     freezing_.finish(state_.step, parallel_.speaks() ? logger_ : silent_);
+    if (parallel_.speaks()) balance_.tell_cost(seconds_since(begin_));
     if (!best_.empty()) network_.load_state(best_);
     if (state_.stopped_early && balance_.all_stopped()) {
       logger_.info("stopped early at step {} of {}: no head is left that learns", state_.step, steps_);

@@ -196,6 +196,20 @@ class MtlTest(CliTest):
         self.refuse(2, "run", self.file, "--out", "out", "--set", "mtl.groups=all,edge2d+rgb2mist", names=["rgb2mist", "tasks.names"])
         self.refuse(2, "run", self.file, "--out", "out", "--set", "mtl.narrow_width=8", names=["mtl.narrow_width", "scale.width"])
         self.refuse(2, "run", self.file, "--out", "out", "--set", "mtl.balancers=fixed,nahs", names=["nahs"])
+        for key, names in {
+            "periods=edge2d=1.5": ["a whole number of steps"],
+            "periods=edge3d=2": ["edge3d=2", "no joint network"],
+            "periods=edgy=2": ["'edgy'"],
+            "rates=edge2d": ["task=value"],
+            "rates=edge2d=-1": ["a rate is at least 0"],
+            "weights=edge2d=0.5,rgb2depth=0.6": ["sum to 1.1, not to 1"],
+            "weights=edge2d=0.5": ["no network", "exactly these"],
+            "heads_first=1": ["heads_first"],
+            "alpah=2": ["alpah", "alpha"],
+            "head_schedule=rond": ["head_schedule", "round-robin"],
+        }.items():
+            for more in ((), ("--dry-run",)):
+                self.refuse(2, "run", self.file, "--out", "out", "--set", "balance." + key, *more, names=names)
         self.assertFalse(os.path.exists(self.path("out")))
 
     def test_a_joint_encoder_is_a_source(self):

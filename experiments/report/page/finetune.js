@@ -21,9 +21,16 @@ function finetune_section() {
   const size_of = (row) => (known(row.used_images) ? row.used_images : row.images);
   const best = names.map((name) => {
     const sizes = [...new Set(list.filter((row) => row.task === name).map(size_of))].sort((a, b) => a - b);
-    const winner = (size) => list.filter((row) => row.task === name && size_of(row) === size).sort((a, b) => a.mean - b.mean)[0].policy;
-    return title(name) + ": " + policy_title(winner(sizes[0])) + " is best with " + many(sizes[0], "image") +
-      (sizes.length > 1 ? ", " + policy_title(winner(sizes[sizes.length - 1])) + " with " + sizes[sizes.length - 1] : "");
+    // The best, and how far its seeds tell it from the others.
+    const winner = (size) => {
+      const [best, ...others] = list.filter((row) => row.task === name && size_of(row) === size).sort((a, b) => a.mean - b.mean);
+      const near = others.filter((row) => known(best.high) && known(row.low) && row.low <= best.high);
+      const doubt = !known(best.high) || !others.length ? "" : near.length ? " (its interval overlaps with " + (near.length === others.length ? "all others'" : many(near.length, "other") + "'s of " + others.length) + ")" : " (its interval lies below all others')";
+      return [policy_title(best.policy), doubt];
+    };
+    const [few, few_doubt] = winner(sizes[0]);
+    const [lots, lots_doubt] = winner(sizes[sizes.length - 1]);
+    return title(name) + ": " + few + " is best with " + many(sizes[0], "image") + few_doubt + (sizes.length > 1 ? ", " + lots + " with " + sizes[sizes.length - 1] + lots_doubt : "");
   });
   const frozen = list.filter((row) => row.proved !== null && row.proved !== undefined);
   const broken = frozen.filter((row) => !row.proved);

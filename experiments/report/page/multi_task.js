@@ -18,6 +18,7 @@ function multi_task() {
   const view = { group: 0, arm: 0, plane: planes.reduce((best, plane, i) => (plane.points.length > planes[best].points.length ? i : best), 0) };
   const chooser = (id, names, key) => make("select", { id, onchange: (event) => { view[key] = Number(event.target.value); if (key === "group") view.arm = 0; draw_all(); } }, names.map((name, i) => make("option", { value: i }, name)));
   const bars = make("div", {});
+  const numbers = make("div", {});
   const table = make("div", {});
   const time = make("div", {});
   const arm_holder = make("label", {});
@@ -32,11 +33,12 @@ function multi_task() {
       (entry.metrics || []).filter((metric) => known(metric.joint)).map((metric) => metric.name + "=" + metric.joint + (known(metric.single) ? " (own " + metric.single + ")" : "")).join("; ")]; }))];
   section("multi-task", "Do tasks share well?", "Multi-task", multi_task_sentence(arms, groups, joint),
     make("div", { class: "controls" }, groups.length > 1 ? make("label", {}, "Tasks in one network", chooser("joint-group", groups.map(group_title), "group")) : null, csv_button("delta_m.csv", lines), csv_button("joint_tasks.csv", task_lines)),
-    compared ? [make("h3", {}, "Delta-m by balancer"), bars, make("div", { class: "keys" }, key_of("var(--gain)", "mean over all metrics"), key_of("var(--quality)", "mean over each task's metrics, then over tasks"), arms.some((arm) => arm.delta_m && known(arm.delta_m.metrics.low)) ? whisker_key("95% interval over seeds") : null),
+    compared ? [make("h3", {}, "Delta-m by balancer, %"), bars, make("div", { class: "keys" }, key_of("var(--gain)", "mean over all metrics"), key_of("var(--quality)", "mean over each task's metrics, then over tasks"), arms.some((arm) => arm.delta_m && known(arm.delta_m.metrics.low)) ? whisker_key("95% interval over seeds") : null),
       make("p", { class: "note" }, "Percent of what each task's own network of the same width reaches, with the sign turned for metrics of which more is better: left of the line tasks are better off together. The two averages weigh tasks with many metrics differently and may disagree.")] : null,
+    numbers,
     missing_lines(arms), make("div", { class: "controls" }, arm_holder), table, time,
     planes.length ? [make("h3", { class: "apart" }, "Two tasks, two losses"), planes.length > 1 ? make("div", { class: "controls" }, make("label", {}, "Pair", chooser("joint-plane", planes.map((plane) => plane.tasks.map(title).join(" and ")), "plane"))) : null, plane_holder] : null,
-    partner_matrix(joint.partners));
+    partner_matrix(joint.partners), affinity_matrix(joint.affinities));
 
   function draw_all() {
     const shown = of_group(view.group);
@@ -47,6 +49,7 @@ function multi_task() {
     const plane = document.getElementById("joint-plane");
     if (plane) plane.value = view.plane;
     if (compared) replace(bars, delta_bars(shown, clamp(bars.clientWidth, 280, 900)));
+    replace(numbers, shown.length > 1 ? balancer_table(shown, compared) : []);
     replace(table, joint_table(arm));
     replace(time, over_time(arm));
     if (planes.length) replace(plane_holder, pareto_plane(planes[view.plane], clamp(plane_holder.clientWidth, 280, 620)));
@@ -68,15 +71,30 @@ function multi_task_sentence(arms, groups, joint) {
     says.push("Sharing one network, " + group_title(best.tasks) + " are on average " + (Math.abs(part.value) < 0.05 ? "as well off as alone" : fixed(Math.abs(part.value), 1) + "% " + (part.value < 0 ? "better" : "worse") + " off than alone") +
       (judged.length > 1 ? " under the best of " + judged.length + " balancers, " + best.balancer : " (" + best.balancer + ")") + verdict + ", by the mean over all metrics; by the mean over tasks it is " + signed(best.delta_m.tasks.value) + " (negative is better).");
     const turned = judged.filter((arm) => known(arm.delta_m.tasks.value) && arm.delta_m.tasks.value * arm.delta_m.metrics.value < 0);
+    const near = sorted.slice(1).filter((arm) => known(arm.delta_m.metrics.low) && known(part.high) && arm.delta_m.metrics.low <= part.high);
+    if (sorted.length > 1) says.push(!known(part.high) ? "One seed tells no balancer from another." : near.length ? "Its interval over seeds overlaps with " + (near.length === sorted.length - 1 ? "all others'" : "those of " + near.length + " of the other " + (sorted.length - 1)) + ": being the best of so many is partly luck." : "Its interval over seeds lies below all others'.");
     if (turned.length) says.push("For " + list_of(turned.map((arm) => arm.balancer)) + " the two averages disagree about the sign.");
     if (sorted.length > 1) { const worst = sorted[sorted.length - 1]; says.push("Worst is " + worst.balancer + " with " + signed(worst.delta_m.metrics.value) + "."); }
   }
+  const missing = missing_sentence(widest);
+  if (missing) says.push(missing);
   const partners = joint.partners;
   if (partners) {
     const harmed = partners.tasks.flatMap((task, i) => partners.tasks.map((partner, j) => [task, partner, i, j])).filter(([, , i, j]) => harm(partners, i, j));
     says.push(harmed.length ? "In pairs, " + many(harmed.length, "task") + " of " + partners.tasks.length * (partners.tasks.length - 1) + " clearly " + (harmed.length === 1 ? "loses" : "lose") + " by the partner." : "In pairs no task clearly loses by its partner.");
   }
   return says.join(" ");
+}
+
+// What the largest share of missing labels does, under the balancer that stands it best.
+function missing_sentence(arms) {
+  const judged = arms.filter((arm) => arm.delta_m && known(arm.delta_m.losses.value));
+  const most = Math.max(...judged.map((arm) => arm.missing_labels), 0);
+  const there = judged.filter((arm) => arm.missing_labels === most).sort((a, b) => a.delta_m.losses.value - b.delta_m.losses.value);
+  const all = there.length ? judged.find((arm) => arm.missing_labels === 0 && arm.balancer === there[0].balancer) : null;
+  if (!(most > 0) || !all) return null;
+  return "With " + percent(most) + " of the labels missing the mean test loss is " + signed(there[0].delta_m.losses.value) + " against that of own networks that see all labels" +
+    (there.length > 1 ? " under " + there[0].balancer + ", the best of " + there.length + " balancers there," : "") + " and with none missing " + signed(all.delta_m.losses.value) + ".";
 }
 
 // Clear harm: every interval that there is lies on the side of a loss.
@@ -126,9 +144,22 @@ function missing_lines(arms) {
   if (shares.length < 2) return null;
   const widest = [...judged].sort((a, b) => b.tasks.length - a.tasks.length)[0].tasks.join("+");
   const names = [...new Set(judged.map((arm) => arm.balancer))];
-  const series = names.map((name) => shares.map((share) => judged.find((arm) => arm.balancer === name && arm.missing_labels === share && arm.tasks.join("+") === widest)).map((arm) => (arm ? arm.delta_m.losses.value : null)));
-  return [make("h3", { class: "apart" }, "When labels are missing"), make("div", { class: "snug" }, line_plot({ steps: shares.map((share) => 100 * share), series, names, label: "change of the mean test loss by share of missing labels", unit: "% of labels missing", width: 596, height: 260, zero: true })),
-    make("div", { class: "keys" }, names.map((name, i) => key_of(hue_of(i), name, dash_of(i)))), make("p", { class: "note" }, "Mean over tasks of the change of the test loss against own networks that see all labels, in percent; negative is better.")];
+  const parts = names.map((name) => shares.map((share) => judged.find((arm) => arm.balancer === name && arm.missing_labels === share && arm.tasks.join("+") === widest)).map((arm) => (arm ? arm.delta_m.losses : null)));
+  const series = parts.map((line) => line.map((part) => (part ? part.value : null)));
+  const ends = parts.map((line) => line.map((part) => (part && known(part.low) && known(part.high) ? [part.low, part.high] : null)));
+  return [make("h3", { class: "apart" }, "When labels are missing"), make("div", { class: "snug" }, line_plot({ steps: shares.map((share) => 100 * share), series, ends, names, label: "change of the mean test loss by share of missing labels", unit: "% of labels missing", width: 596, height: 260, zero: true })),
+    make("div", { class: "keys" }, names.map((name, i) => key_of(hue_of(i), name, dash_of(i))), ends.flat().some(Boolean) ? whisker_key("95% interval over seeds (Student's t)") : null), make("p", { class: "note" }, "Mean over tasks of the change of the test loss against own networks that see all labels, in percent; negative is better.")];
+}
+
+// What is behind the picture, and what each balancer costs.
+function balancer_table(shown, compared) {
+  const quickest = Math.min(...shown.map((arm) => arm.seconds).filter(known));
+  const part = (arm, key) => { const own = at(arm.delta_m, key) || {}; return make("td", {}, signed(own.value), ends_text(own) ? make("small", { class: "interval" }, ends_text(own)) : null); };
+  const body = [...shown].sort((a, b) => (at(at(a.delta_m, "metrics"), "value") ?? 0) - (at(at(b.delta_m, "metrics"), "value") ?? 0)).map((arm) => make("tr", {}, make("td", {}, balancer_title(arm)),
+    compared ? [part(arm, "metrics"), part(arm, "tasks"), part(arm, "losses")] : null, make("td", {}, String((arm.seeds || []).length)), make("td", {}, duration(arm.seconds)),
+    make("td", {}, known(arm.seconds) && quickest > 0 ? fixed(arm.seconds / quickest, 2) + " ×" : "–")));
+  return make("details", {}, make("summary", {}, "Numbers and time of each balancer"), table_of([["balancer"], ...(compared ? [["over metrics"], ["over tasks"], ["of test losses"]] : []), ["seeds"], ["time"], ["of the quickest's"]], body, { id: "balancers" }, "delta-m and time by balancer"),
+    make("p", { class: "note" }, "Time of one training with its evaluation, mean over seeds; jobs that ran beside others took longer than they would have alone."));
 }
 
 function joint_table(arm) {
@@ -146,7 +177,7 @@ function joint_table(arm) {
 }
 
 // One line a series over steps; nulls are gaps.
-function line_plot({ steps, series, names, label, unit, width, height, zero, low: floor, high: ceiling }) {
+function line_plot({ steps, series, ends, names, label, unit, width, height, zero, low: floor, high: ceiling }) {
   const values = series.flat().filter(known);
   if (!values.length) return null;
   const plot = { l: 52, r: 12, t: 10, b: 34 };
@@ -165,8 +196,13 @@ function line_plot({ steps, series, names, label, unit, width, height, zero, low
     const points = line.map((value, k) => [steps[k], value]).filter(([, value]) => known(value));
     const paint = crowd ? "var(--soft)" : hue_of(i);
     const about = draw("title", {}, names[i]);
-    if (points.length === 1) svg.append(draw("circle", { cx: x(points[0][0]), cy: y(points[0][1]), r: 3.5, fill: paint }, about));
-    else if (points.length) svg.append(draw("polyline", { points: points.map(([step, value]) => x(step).toFixed(1) + "," + y(value).toFixed(1)).join(" "), fill: "none", stroke: paint, "stroke-width": crowd ? 1 : 2, "stroke-opacity": crowd ? 0.55 : 1, "stroke-dasharray": crowd ? null : dash_of(i) }, about));
+    // Whiskers stand beside one another, and end where the axis does: two seeds make very long ones.
+    const shift = ends ? (i - (series.length - 1) / 2) * 4 : 0;
+    for (const [k, part] of ((ends || [])[i] || []).entries()) {
+      if (part && known(line[k])) svg.append(draw("line", { class: "whisker", x1: x(steps[k]) + shift, x2: x(steps[k]) + shift, y1: y(part[0]), y2: y(part[1]), style: "stroke: " + paint }));
+    }
+    if (points.length === 1) svg.append(draw("circle", { cx: x(points[0][0]) + shift, cy: y(points[0][1]), r: 3.5, fill: paint }, about));
+    else if (points.length) svg.append(draw("polyline", { points: points.map(([step, value]) => (x(step) + shift).toFixed(1) + "," + y(value).toFixed(1)).join(" "), fill: "none", stroke: paint, "stroke-width": crowd ? 1 : 2, "stroke-opacity": crowd ? 0.55 : 1, "stroke-dasharray": crowd ? null : dash_of(i) }, about));
   });
   return svg;
 }
@@ -220,6 +256,15 @@ function partner_matrix(partners) {
       ...partners.tasks.flatMap((task, i) => partners.tasks.map((partner, j) => [task, partner, value(i, j), partners.low[i][j], partners.high[i][j], partners.seed_low[i][j], partners.seed_high[i][j], harm(partners, i, j)]).filter(([a, b]) => a !== b))]))];
 }
 
+// TAG: one minus the loss after a step of the helper's gradient alone over the loss before it.
+function affinity_matrix(told) {
+  if (!told || !(told.tasks || []).length) return null;
+  const names = told.tasks.map(title);
+  const value = (i, j) => (i === j ? null : 1000 * (told.affinity[i] || [])[j]);
+  return [make("h3", { class: "apart" }, "Whose step helps whom while all learn together"), two_sided(names, value, { id: "tag", label: "inter-task affinities", digits: 2, good_is_low: false, about: (i, j) => "a step for " + names[j] + ": " + names[i] + " " + fixed(value(i, j), 3) + " per mille" }),
+    make("p", { class: "note" }, "By how many per mille a step along the column's gradient alone lowers the row's loss on the same batch, mean over the training of all " + told.tasks.length + " tasks (" + told.balancer + "); above zero it helps. These are TAG's affinities, affinities.csv in the run's folder: affinis group solve --affinities makes groups of them.")];
+}
+
 function pareto_plane(plane, width) {
   const height = Math.round(width * 0.68);
   const plot = { l: 62, r: 16, t: 12, b: 46 };
@@ -246,19 +291,24 @@ function pareto_plane(plane, width) {
   const front = (plane.front || []).map((i) => plane.points[i]).filter((point) => points.includes(point));
   const stairs = front.flatMap((point, i) => (i === 0 ? [point.losses] : [[point.losses[0], front[i - 1].losses[1]], point.losses]));
   if (stairs.length > 1) svg.append(draw("polyline", { points: stairs.map(([a, b]) => x(a) + "," + y(b)).join(" "), fill: "none", stroke: "var(--accent)", "stroke-width": 1.5 }));
-  const taken = [];
   for (const point of points) {
     const ours = front.includes(point);
     const [seeds_a, seeds_b] = point.seeds || [[], []];
     seeds_a.forEach((value, k) => { if (known(value) && known(seeds_b[k]) && seeds_a.length > 1) svg.append(draw("circle", { cx: x(value), cy: y(seeds_b[k]), r: 2, fill: "var(--soft)", opacity: 0.6 })); });
     svg.append(draw("circle", { cx: x(point.losses[0]), cy: y(point.losses[1]), r: 5, fill: ours ? "var(--accent)" : "var(--soft)" }, draw("title", {}, point.balancer + ": " + short(point.losses[0]) + ", " + short(point.losses[1]))));
-    const name = text_width(point.balancer, 12) + 9;
-    const right = x(point.losses[0]) + name < width - plot.r;
-    const spot = [right ? x(point.losses[0]) + 9 : x(point.losses[0]) - name, y(point.losses[1]) + 4, name];
-    // Names that would lie on others are left to the pointer.
-    if (taken.some((other) => Math.abs(other[1] - spot[1]) < 12 && other[0] < spot[0] + spot[2] && spot[0] < other[0] + other[2])) continue;
-    taken.push(spot);
-    svg.append(draw("text", { class: "dim", x: spot[0], y: spot[1] }, point.balancer));
+  }
+  // Names go beside their points where there is room, on the front first; the others are left to the pointer.
+  const boxes = points.map((point) => [x(point.losses[0]) - 5, y(point.losses[1]) - 5, 10, 10]);
+  const free = (box) => box[0] > plot.l && box[0] + box[2] < width && box[1] > 0 && box[1] + box[3] < height - plot.b &&
+    !boxes.some((other) => box[0] < other[0] + other[2] && other[0] < box[0] + box[2] && box[1] < other[1] + other[3] && other[1] < box[1] + box[3]);
+  for (const point of [...points].sort((a, b) => front.includes(b) - front.includes(a))) {
+    const wide = text_width(point.balancer, 12);
+    const [px, py] = [x(point.losses[0]), y(point.losses[1])];
+    const spot = [[px + 8, py - 6], [px - 8 - wide, py - 6], [px - wide / 2, py - 19], [px - wide / 2, py + 7], [px + 6, py - 17], [px + 6, py + 5], [px - 6 - wide, py - 17], [px - 6 - wide, py + 5]]
+      .map(([left, top]) => [left, top, wide, 12]).find(free);
+    if (!spot) continue;
+    boxes.push(spot);
+    svg.append(draw("text", { class: front.includes(point) ? null : "dim", x: spot[0], y: spot[1] + 10, "font-size": 12 }, point.balancer));
   }
   return [svg, make("div", { class: "keys" }, key_of("var(--accent)", "no other balancer is better in both"), own ? key_of("var(--soft)", "the tasks' own networks", "4 3") : null),
     make("div", { class: "controls tight" }, csv_button("pareto.csv", () => [["balancer", "loss_" + plane.tasks[0], "loss_" + plane.tasks[1], "front"], ...plane.points.map((point, i) => [point.balancer, ...point.losses, (plane.front || []).includes(i)])]))];

@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "framework/core/files.h"
 #include "framework/core/text.h"
@@ -162,6 +163,21 @@ TEST(TaskGradients, RepresentationGradientsNeedOneRepresentation) {
   EXPECT_EQ(gradients.gramian(1 << 20).tasks(), 3u);
 }
 
+TEST(TaskGradients, RepresentationGramianIsThatOfPlainGradients) {
+  const auto network = three_heads();
+  const std::vector<task::Batch> batches = one_batch();
+  const DataParallel alone{Ranks{}};
+  const Step step(*network, batches);
+  const Gramian gramian = TaskGradients(step.losses, step.representations, *network, alone, true).representation_gramian();
+  std::vector<at::Tensor> plain;
+  for (std::size_t h = 0; h < 3; ++h) {
+    plain.push_back(torch::autograd::grad({step.losses[h]}, {step.representations[h]}, {}, true).front().to(at::kDouble));
+  }
+  for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t j = 0; j < 3; ++j) EXPECT_NEAR(gramian(i, j), (plain[i] * plain[j]).sum().item<double>(), 1e-6 * std::max(1.0, gramian(i, i)));
+  }
+}
+
 TEST(LossBalancer, TheDefaultIsTheMeanBitForBit) {
   const Outcome trained = sit(options_for("fixed", 7), {});
   const auto network = three_heads(0.2);
@@ -260,6 +276,79 @@ TEST(LossBalancer, EveryBalancerGoesOnBitForBit) {
     const Outcome again = sit(options, parts.path(), 0.2);
     EXPECT_EQ(once.weights, again.weights) << name;
     EXPECT_EQ(once.files, again.files) << name;
+  }
+}
+
+/// Every way of saying which heads learn when, with every balancer that it goes together with.
+TEST(LossBalancer, EveryHeadScheduleGoesOnBitForBitUnderEveryBalancer) {
+  const std::vector<std::pair<std::string, std::function<void(BalanceOptions&)>>> schedules = {
+      {"round-robin", [](BalanceOptions& o) { o.head_schedule = "round-robin"; }},
+      {"proportional", [](BalanceOptions& o) { o.head_schedule = "proportional"; }},
+      {"periods", [](BalanceOptions& o) { o.periods = {"a=2", "b=3"}; }},
+      {"heads_first", [](BalanceOptions& o) { o.heads_first = 0.5; }},
+      {"rates", [](BalanceOptions& o) { o.rates = {"a=0.5", "c=3"}; }},
+      {"head_patience", [](BalanceOptions& o) { o.head_patience = 1; }},
+      {"balance_every", [](BalanceOptions& o) { o.balance_every = 3; }},
+  };
+  for (const std::string& name : all_balancers()) {
+    for (const auto& [schedule, apply] : schedules) {
+      TrainerOptions options = options_for(name, 14);
+      options.evaluate_every = 2;
+      apply(options.balance);
+      if (name == "dynamic" && (schedule == "round-robin" || schedule == "proportional" || schedule == "periods")) {
+        EXPECT_THAT(sentence_of([&] { validate(options.balance, kTasks); }), HasSubstr("leave head_schedule and periods out"));
+        continue;
+      }
+      const TemporaryFolder whole;
+      const TemporaryFolder parts;
+      const Outcome once = sit(options, whole.path(), 0.2);
+      for (const std::int64_t stop : {5, 8}) sit(options, parts.path(), 0.2, stop);
+      const Outcome again = sit(options, parts.path(), 0.2);
+      EXPECT_EQ(once.weights, again.weights) << name << " with " << schedule;
+      EXPECT_EQ(once.files, again.files) << name << " with " << schedule;
+    }
+  }
+}
+
+/// What one step of plain gradient descent without decay does to the trunk.
+at::Tensor trunk_step(const std::string& balancer, const std::string& precision, double clip_norm) {
+  const auto network = three_heads();
+  const auto flat = [&] {
+    std::vector<at::Tensor> parts;
+    for (const nn::NamedTensor& each : network->parameters()) {
+      if (each.name.starts_with("trunk.")) parts.push_back(each.tensor.detach().clone().reshape({-1}).to(at::kDouble));
+    }
+    return at::cat(parts);
+  };
+  MadeSource source = three_tasks(1);
+  TrainerOptions options = options_for(balancer, 1);
+  options.optimizer = "sgd";
+  options.momentum = 0;
+  options.weight_decay = 0;
+  options.learning_rate = 1;
+  options.precision = precision;
+  options.clip_norm = clip_norm;
+  const at::Tensor before = flat();
+  Logger logger;
+  train(*network, source, nullptr, options, {}, logger);
+  return flat() - before;
+}
+
+/// What is rounded is activations: gradients, their products and the weights made of them are not.
+TEST(LossBalancer, Bfloat16TakesTheSameStepUnderEveryBalancerClippedOrNot) {
+  for (const std::string& name : all_balancers()) {
+    for (const double clip_norm : {0.0, 0.05}) {
+      const at::Tensor exact = trunk_step(name, "fp32", clip_norm);
+      const at::Tensor rounded = trunk_step(name, "bf16", clip_norm);
+      const double length = exact.norm().item<double>();
+      ASSERT_GT(length, 0) << name;
+      EXPECT_FALSE(exact.equal(rounded)) << name;
+      EXPECT_GT((exact * rounded).sum().item<double>() / (length * rounded.norm().item<double>()), 0.999) << name << " clipped to " << clip_norm;
+      EXPECT_NEAR(rounded.norm().item<double>() / length, 1, 0.02) << name << " clipped to " << clip_norm;
+      if (clip_norm > 0) {
+        EXPECT_LE(length, clip_norm * 1.0001) << name;
+      }
+    }
   }
 }
 
@@ -386,6 +475,36 @@ TEST(LossBalancer, UncertaintyExplainsItsNegativeTotal) {
   train(*network, source, nullptr, options, {}, logger);
   EXPECT_THAT(text, HasSubstr("fell below 0"));
   EXPECT_EQ(text.find("fell below 0"), text.rfind("fell below 0"));
+}
+
+/// sum exp(s_i) L_i - s_i: Adam's first step is as long as its rate, its second one by hand.
+TEST(LossBalancer, ImtlLearnsItsScalesByTheFormula) {
+  const auto network = three_heads();
+  BalanceOptions options;
+  options.balancer = "imtl-l";
+  options.balance_rate = 0.1;
+  Logger logger;
+  const DataParallel alone{Ranks{}};
+  const auto balancer = make_balancer(options, *network, alone, 1, logger);
+  const std::vector<task::Batch> batches = one_batch();
+  std::vector<double> first(3);
+  std::vector<double> s(3, 0.0);
+  for (std::int64_t at = 0; at < 3; ++at) {
+    const Step step(*network, batches);
+    balancer->backward(step.seen(at));
+    for (std::size_t h = 0; h < 3; ++h) {
+      EXPECT_NEAR(balancer->weights()[h], std::exp(s[h]), 1e-6) << "step " << at;
+      const double slope = std::exp(s[h]) * step.values[h] - 1;
+      if (at == 0) {
+        first[h] = slope;
+        s[h] -= 0.1 * (slope > 0 ? 1 : -1);
+      } else if (at == 1) {
+        const double mean = (0.9 * 0.1 * first[h] + 0.1 * slope) / (1 - 0.9 * 0.9);
+        const double square = (0.999 * 0.001 * first[h] * first[h] + 0.001 * slope * slope) / (1 - 0.999 * 0.999);
+        s[h] -= 0.1 * mean / std::sqrt(square);
+      }
+    }
+  }
 }
 
 TEST(LossBalancer, BalanceEveryReusesWeights) {

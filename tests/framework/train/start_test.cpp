@@ -58,6 +58,38 @@ TEST(StartFrom, AForeignEncoderBringsItsStagesAndWhatFollowsStaysAsDrawn) {
   EXPECT_EQ(report.as_drawn.size(), 6u);
 }
 
+TEST(StartFrom, WhatAForeignEncoderDoesNotBringIsNeverFrozenForGood) {
+  const auto source = tiny_network(5);
+  const std::vector<nn::NamedTensor> weights = renamed(without(without(source->state(), "heads."), "trunk.compress"), "trunk.", "");
+  for (const char* policy : {"all", "stages:4", "blocks:5"}) {
+    const auto network = tiny_network(1);
+    const StartedFrom report = start_from(*network, weights);
+    TrainerOptions options;
+    options.steps = 5;
+    apply_policy(options.adaptation, policy);
+    options.adaptation = without_drawn_parts(options.adaptation, *network, report);
+    const std::string top = bytes_under(*network, "trunk.compress");
+    const auto batches = make_tensor_source(tiny_set(), 4, true, 1);
+    Logger logger;
+    const TrainingResult result = train(*network, *batches, nullptr, options, {}, logger);
+    EXPECT_NE(bytes_under(*network, "trunk.compress."), top) << policy;
+    EXPECT_NE(bytes_under(*network, "trunk.compress_bn.running_mean"), bytes_under(*tiny_network(1), "trunk.compress_bn.running_mean")) << policy;
+    EXPECT_EQ(bytes_under(*network, "trunk.layer2."), bytes_under(*source, "trunk.layer2.")) << policy;
+    ASSERT_EQ(result.freeze_proof.size(), 1u) << policy;
+    EXPECT_TRUE(result.freeze_proof.front().equal);
+  }
+  // With nothing missing, and for smaller counts, a policy stays what it is.
+  const auto network = tiny_network(1);
+  const StartedFrom whole = start_from(*network, source->state());
+  AdaptationOptions all;
+  apply_policy(all, "all");
+  EXPECT_EQ(without_drawn_parts(all, *network, whole), all);
+  const StartedFrom partly = start_from(*network, weights);
+  AdaptationOptions two;
+  apply_policy(two, "stages:2");
+  EXPECT_EQ(without_drawn_parts(two, *network, partly), two);
+}
+
 TEST(StartFrom, TorchvisionsResNet50FitsTheEncodersStages) {
   std::vector<Head> heads;
   heads.push_back({std::make_shared<Regression>("toy"), std::make_unique<Mlp>(4, 5, 3)});
