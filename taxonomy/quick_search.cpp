@@ -16,6 +16,7 @@ constexpr int kNodeIterations = 30;
 constexpr double kFirstScale = 1.0;
 constexpr double kLeastScale = 0.05;
 constexpr int kPatience = 4;
+constexpr std::size_t kManySources = 60;  // from here on the root takes its time: its multipliers serve others
 constexpr int kEdgesEvery = 6;       // iterations from one look at all edges to the next
 constexpr double kFreshShare = 0.6;  // as in Relaxation
 constexpr char kFree = 0;
@@ -324,7 +325,10 @@ bool QuickSearch::lower(Node& node, bool root) {
   double best = std::numeric_limits<double>::infinity();
   double scale = kFirstScale;
   int stale = 0;
-  const int iterations = root ? kRootIterations : kNodeIterations;
+  // As many times more as there are more sources.
+  const double more = root ? std::max(1.0, static_cast<double>(instance_.sources) / kManySources) : 1;
+  const int iterations = root ? static_cast<int>(more * kRootIterations) : kNodeIterations;
+  const int patience = static_cast<int>(more * kPatience);
   for (int i = 0; i < iterations; ++i) {
     if (node.row.empty() || node.free.empty()) {
       try_selection(node.in);
@@ -354,7 +358,7 @@ bool QuickSearch::lower(Node& node, bool root) {
       best_multipliers_ = node.multipliers;
       if (relaxed_ <= cutoff()) return false;
     }
-    if (stale >= kPatience) {
+    if (stale >= patience) {
       stale = 0;
       scale *= 0.5;
       if (scale < kLeastScale) break;

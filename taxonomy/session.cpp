@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
+#include <vector>
 #include <string>
 
 #include <fmt/format.h>
@@ -10,12 +13,51 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "taxonomy/search.h"
+#include "taxonomy/worlds.h"
 
 namespace affinis::taxonomy {
 namespace {
 
 /// Nodes of the quick search, which are cheap but have the weaker bound.
 constexpr std::int64_t kQuickNodes = 200;
+
+/// From so many sources and so wide a gap on, branching comes to no end: bounds by worlds then.
+constexpr std::size_t kManySources = 100;
+constexpr double kWideGap = 0.01;
+constexpr int kWorldKicks = 60;
+constexpr int kSuggestEvery = 50;
+/// They stop when so many steps have closed less than that share of the gap.
+constexpr int kWorldRound = 400;
+constexpr double kWorldProgress = 0.02;
+
+/// Lowers the bound on the value of any selection; replaces the selection by what is better.
+double bound_by_worlds(const Instance& instance, LocalSearch& local,
+                       const std::vector<double>& multipliers, std::vector<char>& selected,
+                       double& value, const Deadline& deadline) {
+  RandomStream random(0, "taxonomy worlds");
+  value = local.perturb(selected, kWorldKicks, random, deadline);
+  Worlds worlds(instance, multipliers);
+  double before = std::numeric_limits<double>::infinity();
+  for (int i = 1; !deadline.over(); ++i) {
+    worlds.iterate(value);
+    if (worlds.bound() <= value) break;
+    if (i % kSuggestEvery == 0) {
+      std::vector<char> trial = worlds.suggestion();
+      for (std::size_t s = 0; s < trial.size(); ++s) trial[s] |= instance.forced[s];
+      if (local.fits(trial)) {
+        const double found = local.improve(trial, deadline);
+        if (found > value) {
+          value = found;
+          selected = std::move(trial);
+        }
+      }
+    }
+    if (i % kWorldRound != 0) continue;
+    if (before - worlds.bound() < kWorldProgress * (worlds.bound() - value)) break;
+    before = worlds.bound();
+  }
+  return std::max(value, worlds.bound());
+}
 
 /// The least budget that serves every target, nearly: a budget that is enough, found by bisection
 /// within a few seconds.
@@ -100,12 +142,23 @@ Session::Outcome Session::search(double budget, const Deadline& deadline) {
     outcome.proven = true;
     outcome.nodes = quick_.nodes();
   } else {
-    Search search(instance_, deadline);
-    search.run(outcome.selected, quick_.multipliers());
-    outcome.selected = search.incumbent();
-    outcome.bound = std::min(search.bound(), std::max(search.value(), quick_.bound()));
-    outcome.proven = search.proven();
-    outcome.nodes = quick_.nodes() + search.nodes();
+    outcome.nodes = quick_.nodes();
+    double bound = quick_.bound();
+    if (instance_.sources >= kManySources && bound - value > kWideGap * std::abs(value) &&
+        Worlds::suit(instance_)) {
+      bound = std::min(bound, bound_by_worlds(instance_, local_, quick_.multipliers(),
+                                              outcome.selected, value, deadline));
+    }
+    outcome.proven = bound <= value;
+    outcome.bound = bound;
+    if (!outcome.proven && !deadline.over()) {
+      Search search(instance_, deadline);
+      search.run(outcome.selected, quick_.multipliers());
+      outcome.selected = search.incumbent();
+      outcome.bound = std::min(search.bound(), std::max(search.value(), bound));
+      outcome.proven = search.proven();
+      outcome.nodes += search.nodes();
+    }
   }
   last_ = outcome.selected;
   for (std::size_t t = 0; t < instance_.targets(); ++t) {
