@@ -24,7 +24,7 @@ constexpr std::int64_t kQuickNodes = 200;
 /// From so many sources and so wide a gap on, branching comes to no end: bounds by worlds then.
 constexpr std::size_t kManySources = 100;
 constexpr double kWideGap = 0.01;
-constexpr int kWorldKicks = 60;
+constexpr int kWorldKicks = 600;
 constexpr int kSuggestEvery = 50;
 /// They stop when so many steps have closed less than that share of the gap.
 constexpr int kWorldRound = 400;

@@ -1,0 +1,38 @@
+#include <array>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+
+#include "framework/core/error.h"
+#include "framework/core/files.h"
+#include "taxonomy/win_rates.h"
+
+/// The reader of tournaments reads files: each input goes through one of its own. What it lets
+/// through must be win rates that add up.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace affinis;
+  static const TemporaryFolder folder;
+  static const std::array<std::filesystem::path, 1> path = {folder.path() / "fuzz.csv"};
+  if (std::FILE* const file = std::fopen(path.front().c_str(), "wb")) {
+    std::fwrite(data, 1, size, file);
+    std::fclose(file);
+  }
+  try {
+    for (const taxonomy::Tournament& tournament : taxonomy::read_win_rates(path)) {
+      const std::size_t count = tournament.networks.size();
+      if (tournament.target.empty() || tournament.wins.size() != count * count) std::abort();
+      for (std::size_t i = 0; i < count; ++i) {
+        for (std::size_t j = 0; j < count; ++j) {
+          const double there = tournament.wins[i * count + j];
+          const double back = tournament.wins[j * count + i];
+          if (std::isnan(there) != std::isnan(back)) std::abort();
+          if (!std::isnan(there) && !(std::abs(there + back - 1) <= 1e-5)) std::abort();
+        }
+      }
+    }
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kIo) std::abort();
+  }
+  return 0;
+}
