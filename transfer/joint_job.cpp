@@ -124,6 +124,9 @@ class JointKind : public run::JobKind {
       const std::vector<std::int64_t> all = subset_positions(spec.study.transfer, data->split(spec.study.transfer.split));
       validation = fixed_batches(data, tested, spec.study.transfer, picture_positions(all, spec.validation_images));
     }
+    // Refused before the training, not behind it: test images without the partners that a task of pairs needs.
+    const std::vector<std::int64_t> positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
+    const auto test = fixed_batches(data, tested, spec.study.test, positions);
     const train::TrainingResult result =
         train::train(network, *training, validation.get(), spec.trainer, {context.folder, spec.keep_weights}, context.logger,
                      [&](std::int64_t step, std::int64_t steps, double loss) {
@@ -132,8 +135,7 @@ class JointKind : public run::JobKind {
                      {collective, true});
     if (share.rank > 0) return;
 
-    const std::vector<std::int64_t> positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
-    const std::vector<train::Evaluation> tests = train::evaluate_all(network, *fixed_batches(data, tested, spec.study.test, positions));
+    const std::vector<train::Evaluation> tests = train::evaluate_all(network, *test);
     write_pictures(context, spec, data, tested, network, positions);
     write_results(context, spec, network, result, tests,
                   static_cast<std::int64_t>(subset_positions(spec.study.train, data->split(spec.study.train.split)).size()));

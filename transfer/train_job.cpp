@@ -104,6 +104,9 @@ class TrainKind : public run::JobKind {
       positions = picture_positions(positions, spec.validation_images);
       validation = fixed_batches(data, task, spec.study.transfer, std::move(positions));
     }
+    // Refused before the training, not behind it: test images without the partners that a task of pairs needs.
+    const std::vector<std::int64_t> test_positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
+    const auto test = fixed_batches(data, task, spec.study.test, test_positions);
     result.training = train::train(network, *training, validation.get(), spec.trainer, {context.folder, spec.keep_weights},
                                    context.logger, [&](std::int64_t step, std::int64_t steps, double loss) {
                                      context.progress(static_cast<double>(step), static_cast<double>(steps),
@@ -112,8 +115,7 @@ class TrainKind : public run::JobKind {
                                    {collective, !spec.local_norms});
     if (share.rank > 0) return;
 
-    const std::vector<std::int64_t> test_positions = subset_positions(spec.study.test, data->split(spec.study.test.split));
-    result.test = train::evaluate(network, *fixed_batches(data, task, spec.study.test, test_positions));
+    result.test = train::evaluate(network, *test);
     write_pictures(context, spec, data, task, network, test_positions);
     write_result(context, *task, result);
     if (spec.keep_weights) {

@@ -64,7 +64,7 @@ function download(name, type, text) {
 const quote = (value) => (/[",\n\r]/.test(value) ? '"' + value.replace(/"/g, '""') + '"' : value);
 const csv = (table) => table.map((line) => line.map((value) => quote(known(value) ? String(value) : "")).join(",")).join("\n") + "\n";
 // `lines` gives the table when it is asked for: what is shown at that moment, with every digit.
-const csv_button = (name, lines) => make("button", { type: "button", class: "quiet", "data-csv": name, onclick: () => download(name, "text/csv", csv(lines())) }, "Download csv");
+const csv_button = (name, lines, label = "Download csv") => make("button", { type: "button", class: "quiet", "data-csv": name, onclick: () => download(name, "text/csv", csv(lines())) }, label);
 
 // ---- Text in pictures.
 

@@ -70,8 +70,12 @@ function finetune_picture(list, name, size_of, colour, dash) {
   const values = list.flatMap((row) => [row.mean, ...(row.losses || [])]).filter(known);
   const plot = { w: 420, h: 260, l: 52, r: 14, t: 28, b: 34 };
   // Whiskers of two seeds can be very long: the axis is made for the losses.
-  const low = Math.min(...values, known(own) ? own : Infinity);
-  const high = Math.max(...values, known(own) ? own : -Infinity);
+  const least = Math.min(...values);
+  const most = Math.max(...values);
+  // The own network's line is drawn where it does not press the policies together; else it is told where it lies.
+  const near = known(own) && own > least - 1.5 * (most - least) && own < most + 1.5 * (most - least);
+  const low = near ? Math.min(least, own) : least;
+  const high = near ? Math.max(most, own) : most;
   const pad = Math.max(0.08 * (high - low), 1e-9);
   const bottom = low - pad;
   const top = high + pad;
@@ -85,7 +89,11 @@ function finetune_picture(list, name, size_of, colour, dash) {
   }
   for (const size of sizes) svg.append(draw("text", { class: "dim", x: x(size), y: plot.h - 18, "text-anchor": "middle" }, String(size)));
   svg.append(draw("text", { class: "dim", x: (plot.l + plot.w - plot.r) / 2, y: plot.h - 3, "text-anchor": "middle" }, "images"));
-  if (known(own)) svg.append(draw("line", { x1: plot.l, x2: plot.w - plot.r, y1: y(own), y2: y(own), stroke: "var(--soft)", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
+  if (known(own) && !near) {
+    const below = own < bottom;
+    svg.append(draw("text", { class: "dim", x: plot.w - plot.r, y: below ? plot.h - plot.b - 5 : plot.t + 10, "text-anchor": "end" }, "own network " + three(own) + (below ? " ↓" : " ↑")));
+  }
+  if (near) svg.append(draw("line", { x1: plot.l, x2: plot.w - plot.r, y1: y(own), y2: y(own), stroke: "var(--soft)", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
   const policies = [...new Set(list.map((row) => row.policy))];
   policies.forEach((policy, i) => {
     const points = list.filter((row) => row.policy === policy).sort((a, b) => size_of(a) - size_of(b));

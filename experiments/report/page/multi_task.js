@@ -13,7 +13,8 @@ function multi_task() {
   if (!arms.length) return;
   const groups = [...new Map(arms.map((arm) => [arm.tasks.join("+"), arm.tasks])).values()].sort((a, b) => b.length - a.length);
   const of_group = (i) => arms.filter((arm) => arm.tasks.join("+") === groups[i].join("+"));
-  const planes = (joint.pareto || []).filter((plane) => (plane.points || []).length);
+  // One balancer alone makes no front.
+  const planes = (joint.pareto || []).filter((plane) => (plane.points || []).length > 1);
   // First the pair under most balancers.
   const view = { group: 0, arm: 0, plane: planes.reduce((best, plane, i) => (plane.points.length > planes[best].points.length ? i : best), 0) };
   const chooser = (id, names, key) => make("select", { id, onchange: (event) => { view[key] = Number(event.target.value); if (key === "group") view.arm = 0; draw_all(); } }, names.map((name, i) => make("option", { value: i }, name)));
@@ -32,7 +33,7 @@ function multi_task() {
     ...arms.flatMap((arm) => arm.per_task.map((entry) => { const change = entry.loss_change || entry.change || {}; return [arm.tasks.join("+"), arm.balancer, arm.missing_labels, entry.task, entry.loss, entry.single_loss, change.value, change.low, change.high, entry.win_rate,
       (entry.metrics || []).filter((metric) => known(metric.joint)).map((metric) => metric.name + "=" + metric.joint + (known(metric.single) ? " (own " + metric.single + ")" : "")).join("; ")]; }))];
   section("multi-task", "Do tasks share well?", "Multi-task", multi_task_sentence(arms, groups, joint),
-    make("div", { class: "controls" }, groups.length > 1 ? make("label", {}, "Tasks in one network", chooser("joint-group", groups.map(group_title), "group")) : null, csv_button("delta_m.csv", lines), csv_button("joint_tasks.csv", task_lines)),
+    make("div", { class: "controls" }, groups.length > 1 ? make("label", {}, "Tasks in one network", chooser("joint-group", groups.map(group_title), "group")) : null, csv_button("delta_m.csv", lines, "Networks, csv"), csv_button("joint_tasks.csv", task_lines, "Their tasks, csv")),
     compared ? [make("h3", {}, "Delta-m by balancer, %"), bars, make("div", { class: "keys" }, key_of("var(--gain)", "mean over all metrics"), key_of("var(--quality)", "mean over each task's metrics, then over tasks"), arms.some((arm) => arm.delta_m && known(arm.delta_m.metrics.low)) ? whisker_key("95% interval over seeds") : null),
       make("p", { class: "note" }, "Percent of what each task's own network of the same width reaches, with the sign turned for metrics of which more is better: left of the line tasks are better off together. The two averages weigh tasks with many metrics differently and may disagree.")] : null,
     numbers,
@@ -81,7 +82,7 @@ function multi_task_sentence(arms, groups, joint) {
   const partners = joint.partners;
   if (partners) {
     const harmed = partners.tasks.flatMap((task, i) => partners.tasks.map((partner, j) => [task, partner, i, j])).filter(([, , i, j]) => harm(partners, i, j));
-    says.push(harmed.length ? "In pairs, " + many(harmed.length, "task") + " of " + partners.tasks.length * (partners.tasks.length - 1) + " clearly " + (harmed.length === 1 ? "loses" : "lose") + " by the partner." : "In pairs no task clearly loses by its partner.");
+    says.push(harmed.length ? "In pairs, " + many(harmed.length, "task") + " of " + partners.tasks.length * (partners.tasks.length - 1) + " clearly " + (harmed.length === 1 ? "loses" : "lose") + " by the partner" + (partners.seed_low.flat().some(known) ? "." : ", judged by test sets drawn anew: with one seed the luck of training is not in it.") : "In pairs no task clearly loses by its partner.");
   }
   return says.join(" ");
 }
@@ -177,18 +178,23 @@ function joint_table(arm) {
 }
 
 // One line a series over steps; nulls are gaps.
-function line_plot({ steps, series, ends, names, label, unit, width, height, zero, low: floor, high: ceiling }) {
+function line_plot({ steps, series: values_of, ends, names, label, unit, width, height, zero, low: floor, high: ceiling, decades }) {
+  const all = values_of.flat().filter(known);
+  if (!all.length) return null;
+  // Values that lie decades apart are shown by their logarithms.
+  const log = decades && Math.min(...all) > 0 && Math.max(...all) > 10 * Math.min(...all);
+  const series = log ? values_of.map((line) => line.map((value) => (known(value) ? Math.log10(value) : value))) : values_of;
   const values = series.flat().filter(known);
-  if (!values.length) return null;
+  const marks = () => (!log ? ticks(low, high, 4) : [...new Set(ticks(low, high, 3).map(Math.round))].filter((power) => power >= low && power <= high));
   const plot = { l: 52, r: 12, t: 10, b: 34 };
-  let low = known(floor) ? floor : Math.min(...values, zero ? 0 : Infinity);
-  let high = known(ceiling) ? ceiling : Math.max(...values, zero ? 0 : -Infinity);
+  let low = known(floor) ? floor : Math.min(...values, zero && !log ? 0 : Infinity);
+  let high = known(ceiling) ? ceiling : Math.max(...values, zero && !log ? 0 : -Infinity);
   if (high - low < 1e-9) { low -= 0.5 * Math.abs(low) || 0.5; high += 0.5 * Math.abs(high) || 0.5; }
   const x = (step) => plot.l + (steps.length > 1 ? (step - steps[0]) / (steps[steps.length - 1] - steps[0]) : 0.5) * (width - plot.l - plot.r);
   const y = (value) => height - plot.b - clamp((value - low) / (high - low)) * (height - plot.t - plot.b);
   const svg = draw("svg", { viewBox: "0 0 " + width + " " + height, width: "100%", role: "img", "aria-label": label });
-  for (const tick of ticks(low, high, 4)) svg.append(draw("line", { class: "axis", x1: plot.l, x2: width - plot.r, y1: y(tick), y2: y(tick) }), draw("text", { class: "dim", x: plot.l - 6, y: y(tick) + 4, "text-anchor": "end" }, minus(String(tick))));
-  if (low < 0 && high > 0) svg.append(draw("line", { x1: plot.l, x2: width - plot.r, y1: y(0), y2: y(0), stroke: "var(--soft)" }));
+  for (const tick of marks()) svg.append(draw("line", { class: "axis", x1: plot.l, x2: width - plot.r, y1: y(tick), y2: y(tick) }), draw("text", { class: "dim", x: plot.l - 6, y: y(tick) + 4, "text-anchor": "end" }, log ? short(10 ** tick) : minus(String(tick))));
+  if (!log && low < 0 && high > 0) svg.append(draw("line", { x1: plot.l, x2: width - plot.r, y1: y(0), y2: y(0), stroke: "var(--soft)" }));
   for (const tick of ticks(steps[0], steps[steps.length - 1], 4)) svg.append(draw("text", { class: "dim", x: x(tick), y: height - plot.b + 15, "text-anchor": "middle" }, String(tick)));
   svg.append(draw("text", { class: "dim", x: width - plot.r, y: height - 3, "text-anchor": "end" }, unit));
   const crowd = series.length > 24;
@@ -217,7 +223,7 @@ function over_time(arm) {
     return make("div", { class: "panel" }, make("h3", {}, name), line_plot({ steps: told.steps, series, names, label: name + " of each task over steps", unit: "steps", width: 300, height: 180, ...options }));
   };
   const conflict = told.conflict;
-  const pictures = [plot("weight", "Weights", { zero: true }), plot("loss", "Losses", { zero: true }), plot("gradient_norm", "Gradient norms on the shared encoder", { zero: true }),
+  const pictures = [plot("weight", "Weights", { zero: true }), plot("loss", "Losses", { zero: true, decades: true }), plot("gradient_norm", "Gradient norms on the shared encoder", { zero: true, decades: true }),
     conflict ? make("div", { class: "panel" }, make("h3", {}, "Conflicts between gradients"), line_plot({ steps: conflict.steps, series: [conflict.mean_cosine, conflict.conflicting], names: ["mean cosine", "share of pairs in conflict"], label: "mean cosine and share of conflicting pairs over steps", unit: "steps", width: 300, height: 180, low: Math.min(0, ...conflict.mean_cosine.filter(known)), high: 1 }),
       make("div", { class: "keys" }, key_of(hue_of(0), "mean cosine of two tasks' gradients"), key_of(hue_of(1), "share of pairs with a negative one"))) : null].filter(Boolean);
   if (!pictures.length) return [];
@@ -236,7 +242,7 @@ function two_sided(names, value, { id, label, digits, good_is_low, about, mark }
       const number = value(i, j);
       if (!known(number)) return make("td", { class: "cell none" }, i === j ? "" : "·");
       const paint = (number < 0) === good_is_low ? "var(--good)" : "var(--bad)";
-      return make("td", { class: "cell" + (mark && mark(i, j) ? " chosen" : ""), style: "background: color-mix(in srgb, " + paint + " " + (55 * Math.abs(number) / reach).toFixed(0) + "%, var(--paper)); color: var(--ink)", title: about(i, j) }, fixed(number, digits));
+      return make("td", { class: "cell" + (mark && mark(i, j) ? " chosen" : ""), style: "background: color-mix(in srgb, " + paint + " " + (55 * Math.abs(number) / reach).toFixed(0) + "%, var(--paper)); color: var(--ink)", title: about(i, j) }, fixed(number, digits).replace(/^\u2212(0\.?0*)$/, "$1"));
     }))))));
 }
 
