@@ -5,12 +5,12 @@
                                [--head-steps N] [--balancer NAME] [--tasks a,b,...] [--json]
 
 DIR is a data set with its costly labels (`affinis data render`). Both sides of the comparison train the same steps of the same batches on
-one worker and one thread; a job's time is what the program reports for it, evaluation on the test split included. Memory is the most that
-any process of a run had at once, so that of the eight networks is the largest one's: they are trained one after another. Delta-m is of one
+one worker and one thread, evaluation on test images included. Times are processor time, user and system, of all processes of a run, which
+other programs disturb less than the clock; seconds by the clock are beside them. Memory is the most that any process of a run had at once, so that of the eight networks is the largest one's: they are trained one after another. Delta-m is of one
 seed; how far it can be trusted is for experiments/mtl-balancers.toml to say.
 
-Further heads are added in three lots, each measured by the time of the training steps alone (no validation, no conflicts):
-the tasks of the comparison and the bank's others that look at the image itself, whose heads are mostly decoders; with --plugin, 27 tasks
+Further heads are added in three lots. A step's time is the difference between trainings of N and 3 N steps, without validation and
+conflicts, so that starting and testing are not in it. The lots: the tasks of the comparison and the bank's others that look at the image itself, whose heads are mostly decoders; with --plugin, 27 tasks
 of one number each, still on the one pass of the encoder; and six tasks that show the encoder another image, or several. The last lot's
 cost is the encoder's passes, not the heads.
 """
@@ -28,7 +28,7 @@ OTHER_IMAGES = ["denoise", "inpainting_whole", "colorization", "fix_pose", "poin
 
 
 def run(options, folder, tasks, steps, *more):
-    """One `affinis mtl`, or `train` for one task; its answer and the most memory that a process of it had, in bytes."""
+    """One `affinis mtl`, or `train` for one task; its answer, processor seconds and the most memory that a process of it had, in bytes."""
     command = [options.affinis] + (["mtl", "--tasks", ",".join(tasks)] if len(tasks) > 1 else ["train", tasks[0]])
     command += ["--data", options.data, "--out", folder, "--steps", str(steps), "--set", "run.devices=cpu:0", "--set", "run.threads_per_worker=1",
                 "--set", "data.validation_images=0", "--set", "balance.balancer=" + options.balancer, "--set", "balance.conflicts=false", "--json", *more]
@@ -49,7 +49,7 @@ def run(options, folder, tasks, steps, *more):
     _, status, usage = os.wait4(child, 0)
     if status != 0:
         sys.exit("this failed: " + " ".join(command))
-    return json.loads(text), usage.ru_maxrss * 1024
+    return json.loads(text), usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
 
 
 def jobs_of(folder, prefix):
@@ -63,12 +63,6 @@ def job_seconds(folder, prefix):
         with open(os.path.join(job, "done.json")) as file:
             total += json.load(file)["seconds"]
     return total
-
-
-def training_seconds(folder, prefix):
-    """Of the training steps alone."""
-    with open(os.path.join(jobs_of(folder, prefix)[0], "metrics.jsonl")) as file:
-        return json.loads(file.readlines()[-1])["seconds"]
 
 
 def slope(points):
@@ -101,7 +95,8 @@ def main():
     parser.add_argument("--plugin", help="the library of the example plug-in cell_statistics, for more heads than the bank has")
     parser.add_argument("--tasks", default=",".join(TASKS), help="tasks of the comparison, separated by commas")
     parser.add_argument("--steps", type=int, default=100, help="of the comparison")
-    parser.add_argument("--head-steps", type=int, default=10, help="of each network that further heads are measured on")
+    parser.add_argument("--test-images", type=int, default=320, help="of the comparison")
+    parser.add_argument("--head-steps", type=int, default=4, help="of each network that further heads are measured on")
     parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--balancer", default="fixed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -115,16 +110,18 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         cases = []
         for number, (lot, tasks) in enumerate(lots(options)):
-            out = os.path.join(folder, str(number))
-            answer, memory = run(options, out, tasks, options.head_steps, "--set", "data.test_images=32", "--set", "data.pictures=0")
-            prefix = "joint." if len(tasks) > 1 else "network."
+            few = ["--set", "data.test_images=96", "--set", "data.subset_of=scenes", "--set", "data.pictures=0"]
+            _, start, _ = run(options, os.path.join(folder, "%d.short" % number), tasks, options.head_steps, *few)
+            answer, whole, memory = run(options, os.path.join(folder, "%d.long" % number), tasks, 3 * options.head_steps, *few)
             cases.append({"name": "%d heads" % len(tasks), "heads": len(tasks), "lot": lot, "bytes": memory,
-                          "seconds_per_step": training_seconds(out, prefix) / options.head_steps, "parameters": answer["parameters"]})
+                          "seconds_per_step": (whole - start) / (2 * options.head_steps), "parameters": answer["parameters"]})
+            print("%d heads are measured" % len(tasks), file=sys.stderr)
         out = os.path.join(folder, "compared")
-        _, memory = run(options, out, options.tasks, options.steps)
-        both, own_memory = run(options, out, options.tasks, options.steps, "--baselines")
-        seconds = job_seconds(out, "joint.")
-        own_seconds = job_seconds(out, "network.")
+        tested = ["--set", "data.test_images=%d" % options.test_images]
+        _, seconds, memory = run(options, out, options.tasks, options.steps, *tested)
+        both, own_seconds, own_memory = run(options, out, options.tasks, options.steps, "--baselines", *tested)
+        clock = job_seconds(out, "joint.")
+        own_clock = job_seconds(out, "network.")
 
     head_costs = {}
     for lot in dict.fromkeys(case["lot"] for case in cases):
@@ -138,7 +135,9 @@ def main():
         "ours": seconds,
         "peer": own_seconds,
         "ratio": own_seconds / seconds,
-        "unit": "seconds for %d steps of %d tasks: one joint network, each task's own" % (options.steps, len(options.tasks)),
+        "unit": "processor seconds for %d steps of %d tasks: one joint network, each task's own" % (options.steps, len(options.tasks)),
+        "clock_seconds": clock,
+        "own_clock_seconds": own_clock,
         "cases": cases,
         "bytes": memory,
         "own_bytes": own_memory,
@@ -148,7 +147,7 @@ def main():
     if options.json:
         print(json.dumps(result))
         return
-    print("%d tasks, %d steps: %.1f s together (%.0f MB), %.1f s each by itself (%.0f MB): %.1f times; delta-m %+.1f %% over metrics, %+.1f %% over "
+    print("%d tasks, %d steps: %.1f s of processor time together (%.0f MB), %.1f s each by itself (%.0f MB): %.1f times; delta-m %+.1f %% over metrics, %+.1f %% over "
           "tasks, %+.1f %% of losses (negative is better)" % (
               len(options.tasks), options.steps, seconds, memory / 1e6, own_seconds, own_memory / 1e6, result["ratio"],
               result["delta_m"]["metrics"], result["delta_m"]["tasks"], result["delta_m"]["losses"]))

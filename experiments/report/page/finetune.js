@@ -91,7 +91,7 @@ function finetune_picture(list, name, size_of, colour, dash) {
   svg.append(draw("text", { class: "dim", x: (plot.l + plot.w - plot.r) / 2, y: plot.h - 3, "text-anchor": "middle" }, "images"));
   if (known(own) && !near) {
     const below = own < bottom;
-    svg.append(draw("text", { class: "dim", x: plot.w - plot.r, y: below ? plot.h - plot.b - 5 : plot.t + 10, "text-anchor": "end" }, "own network " + three(own) + (below ? " ↓" : " ↑")));
+    svg.append(draw("text", { class: "dim", x: (plot.l + plot.w - plot.r) / 2, y: below ? plot.h - plot.b - 5 : plot.t + 10, "text-anchor": "middle" }, "own network " + three(own) + (below ? " ↓" : " ↑")));
   }
   if (near) svg.append(draw("line", { x1: plot.l, x2: plot.w - plot.r, y1: y(own), y2: y(own), stroke: "var(--soft)", "stroke-width": 1.5, "stroke-dasharray": "4 3" }));
   const policies = [...new Set(list.map((row) => row.policy))];

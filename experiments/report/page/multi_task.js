@@ -185,7 +185,8 @@ function line_plot({ steps, series: values_of, ends, names, label, unit, width, 
   const log = decades && Math.min(...all) > 0 && Math.max(...all) > 10 * Math.min(...all);
   const series = log ? values_of.map((line) => line.map((value) => (known(value) ? Math.log10(value) : value))) : values_of;
   const values = series.flat().filter(known);
-  const marks = () => (!log ? ticks(low, high, 4) : [...new Set(ticks(low, high, 3).map(Math.round))].filter((power) => power >= low && power <= high));
+  const marks = () => (!log ? ticks(low, high, 4) : ticks(Math.floor(low), Math.ceil(high), 4).map(Math.round).flatMap((power) => (high - low < 2 ? [1, 2, 5] : [1]).map((digit) => power + Math.log10(digit)))
+    .filter((power, i, all) => power >= low && power <= high && all.indexOf(power) === i));
   const plot = { l: 52, r: 12, t: 10, b: 34 };
   let low = known(floor) ? floor : Math.min(...values, zero && !log ? 0 : Infinity);
   let high = known(ceiling) ? ceiling : Math.max(...values, zero && !log ? 0 : -Infinity);
@@ -193,7 +194,7 @@ function line_plot({ steps, series: values_of, ends, names, label, unit, width, 
   const x = (step) => plot.l + (steps.length > 1 ? (step - steps[0]) / (steps[steps.length - 1] - steps[0]) : 0.5) * (width - plot.l - plot.r);
   const y = (value) => height - plot.b - clamp((value - low) / (high - low)) * (height - plot.t - plot.b);
   const svg = draw("svg", { viewBox: "0 0 " + width + " " + height, width: "100%", role: "img", "aria-label": label });
-  for (const tick of marks()) svg.append(draw("line", { class: "axis", x1: plot.l, x2: width - plot.r, y1: y(tick), y2: y(tick) }), draw("text", { class: "dim", x: plot.l - 6, y: y(tick) + 4, "text-anchor": "end" }, log ? short(10 ** tick) : minus(String(tick))));
+  for (const tick of marks()) svg.append(draw("line", { class: "axis", x1: plot.l, x2: width - plot.r, y1: y(tick), y2: y(tick) }), draw("text", { class: "dim", x: plot.l - 6, y: y(tick) + 4, "text-anchor": "end" }, log ? short(Number((10 ** tick).toPrecision(2))) : minus(String(tick))));
   if (!log && low < 0 && high > 0) svg.append(draw("line", { x1: plot.l, x2: width - plot.r, y1: y(0), y2: y(0), stroke: "var(--soft)" }));
   for (const tick of ticks(steps[0], steps[steps.length - 1], 4)) svg.append(draw("text", { class: "dim", x: x(tick), y: height - plot.b + 15, "text-anchor": "middle" }, String(tick)));
   svg.append(draw("text", { class: "dim", x: width - plot.r, y: height - 3, "text-anchor": "end" }, unit));
@@ -314,8 +315,8 @@ function pareto_plane(plane, width) {
       .map(([left, top]) => [left, top, wide, 12]).find(free);
     if (!spot) continue;
     boxes.push(spot);
-    svg.append(draw("text", { class: front.includes(point) ? null : "dim", x: spot[0], y: spot[1] + 10, "font-size": 12 }, point.balancer));
+    svg.append(draw("text", { class: front.includes(point) ? null : "dim", x: spot[0], y: spot[1] + 10, "font-size": 12, style: "paint-order: stroke; stroke: var(--paper); stroke-width: 3px; stroke-linejoin: round" }, point.balancer));
   }
-  return [svg, make("div", { class: "keys" }, key_of("var(--accent)", "no other balancer is better in both"), own ? key_of("var(--soft)", "the tasks' own networks", "4 3") : null),
+  return [svg, make("div", { class: "keys" }, key_of("var(--accent)", "no other balancer is better in both"), points.some((point) => ((point.seeds || [])[0] || []).length > 1) ? make("span", { class: "key" }, draw("svg", { width: 8, height: 8, "aria-hidden": "true" }, draw("circle", { cx: 4, cy: 4, r: 2, fill: "var(--soft)", opacity: 0.6 })), "a seed") : null, own ? key_of("var(--soft)", "the tasks' own networks", "4 3") : null),
     make("div", { class: "controls tight" }, csv_button("pareto.csv", () => [["balancer", "loss_" + plane.tasks[0], "loss_" + plane.tasks[1], "front"], ...plane.points.map((point, i) => [point.balancer, ...point.losses, (plane.front || []).includes(i)])]))];
 }
