@@ -83,6 +83,17 @@ class ReportFiles(CliTest):
         self.write("bare/transfers.csv", text)
         return folder
 
+    def test_no_name_is_declared_twice_in_the_pages_scripts(self):
+        # The scripts share one scope: the later declaration would silently replace the earlier one.
+        seen = {}
+        folder = os.path.join(SOURCE, "experiments", "report", "page")
+        for script in sorted(name for name in os.listdir(folder) if name.endswith(".js")):
+            with open(os.path.join(folder, script), encoding="utf-8") as file:
+                for name in re.findall(r"^(?:async )?(?:function|const|let|class) +(\w+)", file.read(), re.M):
+                    self.assertNotIn(name, seen, name + " stands in " + script + " and in " + seen.get(name, ""))
+                    seen[name] = script
+        self.assertGreater(len(seen), 50)
+
     def test_a_bare_table_is_solved_for_every_budget_and_order(self):
         data = self.embedded(self.report(self.bare()))
         self.assertTrue(data["computed"])

@@ -39,7 +39,7 @@ function multi_task() {
     numbers,
     missing_lines(arms), make("div", { class: "controls" }, arm_holder), table, time,
     planes.length ? [make("h3", { class: "apart" }, "Two tasks, two losses"), planes.length > 1 ? make("div", { class: "controls" }, make("label", {}, "Pair", chooser("joint-plane", planes.map((plane) => plane.tasks.map(title).join(" and ")), "plane"))) : null, plane_holder] : null,
-    partner_matrix(joint.partners), affinity_matrix(joint.affinities));
+    partner_matrix(joint.partners), look_ahead_matrix(joint.affinities));
 
   function draw_all() {
     const shown = of_group(view.group);
@@ -264,7 +264,7 @@ function partner_matrix(partners) {
 }
 
 // TAG: one minus the loss after a step of the helper's gradient alone over the loss before it.
-function affinity_matrix(told) {
+function look_ahead_matrix(told) {
   if (!told || !(told.tasks || []).length) return null;
   const names = told.tasks.map(title);
   const value = (i, j) => (i === j ? null : 1000 * (told.affinity[i] || [])[j]);
