@@ -1,11 +1,12 @@
 #include "taxonomy/relaxation.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <functional>
 #include <limits>
 #include <numeric>
+
+#include "taxonomy/vector_loops.h"
 
 namespace affinis::taxonomy {
 namespace {
@@ -254,7 +255,7 @@ std::optional<Subproblem> reduce(const Subproblem& parent, const std::vector<Dec
 void Relaxation::evaluate(const Subproblem& problem) {
   const std::size_t sources = problem.free.size();
   bound_ = problem.constant;
-  used_.assign(problem.first.size(), 0);
+  used_.clear();
   used_by_.assign(sources, 0);
   target_value_.resize(problem.targets());
   const double* const multipliers = problem.multipliers.data();
@@ -275,7 +276,7 @@ void Relaxation::evaluate(const Subproblem& problem) {
     bound_ += best;
     const std::uint32_t begin = problem.use_begin[best_at];
     for (std::uint32_t u = begin; u < problem.use_begin[best_at + 1]; ++u) {
-      used_[problem.use[u]] = 1;
+      used_.push_back(problem.use[u]);
       if (u - begin < problem.orders[best_at]) ++used_by_[problem.first[problem.use[u]]];
     }
   }
@@ -285,56 +286,34 @@ void Relaxation::evaluate(const Subproblem& problem) {
 }
 
 /// Selects the `slots` best partners by partner_worth_, those worth nothing aside. Returns what
-/// they are worth together. Little changes from one step to the next: the sources stay split into
-/// the best ones and the others, and those that have changed places are exchanged.
+/// they are worth together. Little changes from one step to the next: the best ones of the last
+/// step are where select_best() starts.
 double Relaxation::take_best_partners(std::size_t slots, std::size_t source, double* row) {
   const std::size_t sources = worth_.size();
-  std::uint32_t* const order = orders_.data() + source * sources;
+  double* const chosen = chosen_.data() + source * stride_;
   slots = std::min(slots, sources);
-  const double* const worth = partner_worth_.data();
-  if (slots > 0 && slots < sources) {
-    if (fresh_) {
-      std::nth_element(order, order + slots, order + sources,
-                       [&](std::uint32_t a, std::uint32_t b) {
-                         return worth[a] != worth[b] ? worth[a] > worth[b] : a < b;
+  if (fresh_) {
+    std::iota(order_.begin(), order_.end(), 0U);
+    if (slots < sources) {
+      std::nth_element(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(slots),
+                       order_.end(), [&](std::uint32_t a, std::uint32_t b) {
+                         return partner_worth_[a] != partner_worth_[b]
+                                    ? partner_worth_[a] > partner_worth_[b]
+                                    : a < b;
                        });
     }
-    for (;;) {
-      std::size_t last = 0;
-      std::size_t next = slots;
-      double least = worth[order[0]];
-      double most = worth[order[slots]];
-      for (std::size_t i = 1; i < slots; ++i) {
-        const double each = worth[order[i]];
-        last = each < least ? i : last;
-        least = std::min(each, least);
-      }
-      for (std::size_t i = slots + 1; i < sources; ++i) {
-        const double each = worth[order[i]];
-        next = each > most ? i : next;
-        most = std::max(each, most);
-      }
-      if (least >= most) break;
-      std::swap(order[last], order[next]);
-    }
+    std::fill(chosen, chosen + stride_, 0.0);
+    for (std::size_t i = 0; i < slots; ++i) chosen[order_[i]] = 1;
   }
-  double sum = 0;
-  for (std::size_t i = 0; i < slots; ++i) {
-    const double each = std::max(worth[order[i]], 0.0);
-    row[order[i]] = each > 0 ? 1.0 : 0.0;
-    sum += each;
-  }
-  return sum;
+  return select_best(partner_worth_.data(), chosen, row, stride_);
 }
 
 /// The best knapsack of partners for one source, its linear relaxation where costs differ; sets its
 /// row of partners_.
 double Relaxation::select_partners(const Subproblem& problem, std::size_t source) {
   const std::size_t sources = problem.free.size();
-  double* const row = partners_.data() + source * sources;
-  std::fill(row, row + sources, 0.0);
+  double* const row = partners_.data() + source * stride_;
   const double* const split = problem.split.data() + source * sources;
-  partner_worth_.resize(sources);
   for (std::size_t other = 0; other < source; ++other)
     partner_worth_[other] = 0.5 * weights_[other * sources + source] + split[other];
   partner_worth_[source] = 0;
@@ -345,6 +324,7 @@ double Relaxation::select_partners(const Subproblem& problem, std::size_t source
     const auto slots = static_cast<std::size_t>(std::max(0.0, left / problem.costs[source]));
     return take_best_partners(slots, source, row);
   }
+  std::fill(row, row + stride_, 0.0);
   items_.clear();
   for (std::size_t other = 0; other < sources; ++other) {
     if (partner_worth_[other] > 0)
@@ -369,13 +349,14 @@ double Relaxation::select_partners(const Subproblem& problem, std::size_t source
 
 void Relaxation::select_sources(const Subproblem& problem) {
   const std::size_t sources = problem.free.size();
-  partners_.resize(sources * sources);
+  stride_ = padded(sources);
+  partners_.resize(sources * stride_);
   worth_.resize(sources);
-  if (fresh_ || orders_.size() != sources * sources) {
-    orders_.resize(sources * sources);
-    for (std::size_t s = 0; s < sources; ++s)
-      std::iota(orders_.begin() + static_cast<std::ptrdiff_t>(s * sources),
-                orders_.begin() + static_cast<std::ptrdiff_t>((s + 1) * sources), 0U);
+  order_.resize(sources);
+  partner_worth_.assign(stride_, -std::numeric_limits<double>::infinity());
+  if (chosen_.size() != sources * stride_) {
+    chosen_.resize(sources * stride_);
+    fresh_ = true;
   }
   density_.resize(sources);
   costs_ = problem.costs;
@@ -387,24 +368,30 @@ void Relaxation::select_sources(const Subproblem& problem) {
   items_.clear();
   for (std::size_t s = 0; s < sources; ++s)
     items_.push_back({density_[s], static_cast<std::uint32_t>(s)});
-  std::sort(items_.begin(), items_.end(), [](const Item& a, const Item& b) {
+  const auto better = [](const Item& a, const Item& b) {
     return a.rate != b.rate ? a.rate > b.rate : a.source < b.source;
-  });
+  };
   double left = problem.remaining;
   price_in_ = 0;
   price_out_ = 0;
   if (problem.unit_costs && sources > 0) {
     const auto slots = std::min(static_cast<std::size_t>(left / problem.costs.front()), sources);
+    if (slots < sources)
+      std::nth_element(items_.begin(), items_.begin() + static_cast<std::ptrdiff_t>(slots),
+                       items_.end(), better);
+    double lowest = std::numeric_limits<double>::infinity();
     for (std::size_t i = 0; i < slots; ++i) {
       selected_[items_[i].source] = 1;
       bound_ += worth_[items_[i].source];
+      lowest = std::min(lowest, items_[i].rate);
     }
     if (slots < sources) {
-      price_in_ = slots == 0 ? std::numeric_limits<double>::infinity() : items_[slots - 1].rate;
+      price_in_ = lowest;
       price_out_ = items_[slots].rate;
     }
     return;
   }
+  std::sort(items_.begin(), items_.end(), better);
   for (const Item& item : items_) {
     const double cost = problem.costs[item.source];
     if (cost > problem.remaining) continue;  // cannot be in at all
@@ -421,6 +408,43 @@ void Relaxation::select_sources(const Subproblem& problem) {
 
 void Relaxation::restart() { fresh_ = true; }
 
+/// partners_ becomes what both rows of a pair select, as far as they are selected themselves; the
+/// difference drives the split. weights_ becomes the mean of both rows, what the pairs of edges
+/// are held against. Returns the sum of squares of the directions.
+double Relaxation::turn_splits(double fresh_share) {
+  const std::size_t sources = selected_.size();
+  double squares = 0;
+  for (std::size_t a = 0; a < sources; ++a) {
+    double* const row = partners_.data() + a * stride_;
+    for (std::size_t b = 0; b < sources; ++b) row[b] *= selected_[a];
+  }
+  for (std::size_t a = 0; a < sources; ++a) {
+    const double* const row = partners_.data() + a * stride_;
+    for (std::size_t b = a + 1; b < sources; ++b) {
+      const double back = partners_[b * stride_ + a];
+      double& direction = split_direction_[a * sources + b];
+      direction += fresh_share * (row[b] - back - direction);
+      squares += direction * direction;
+      weights_[a * sources + b] = 0.5 * (row[b] + back);
+    }
+    weights_[a * sources + a] = selected_[a];
+  }
+  return squares;
+}
+
+/// What the best edges use is few: it is taken off afterwards.
+double Relaxation::turn_multipliers(const Subproblem& problem, double fresh_share) {
+  const double* const multipliers = problem.multipliers.data();
+  double squares = turn_directions(direction_.data(), problem.cell.data(), weights_.data(),
+                                   multipliers, problem.first.size(), fresh_share);
+  for (const std::uint32_t m : used_) {
+    squares -= square_of(direction_[m], multipliers[m]);
+    direction_[m] -= fresh_share;
+    squares += square_of(direction_[m], multipliers[m]);
+  }
+  return squares;
+}
+
 bool Relaxation::step(Subproblem& problem, double goal, double scale) {
   const std::size_t sources = problem.free.size();
   const std::size_t count = problem.first.size();
@@ -430,45 +454,10 @@ bool Relaxation::step(Subproblem& problem, double goal, double scale) {
   }
   const double fresh_share = fresh_ ? 1.0 : kFreshShare;
   fresh_ = false;
-  // partners_ becomes what both rows of a pair select, as far as they are selected themselves; the
-  // difference drives the split.
-  for (std::size_t a = 0; a < sources; ++a) {
-    for (std::size_t b = 0; b < sources; ++b) partners_[a * sources + b] *= selected_[a];
-  }
-  double squares = 0;
-  for (std::size_t a = 0; a < sources; ++a) {
-    for (std::size_t b = a + 1; b < sources; ++b) {
-      double& direction = split_direction_[a * sources + b];
-      direction +=
-          fresh_share * (partners_[a * sources + b] - partners_[b * sources + a] - direction);
-      squares += direction * direction;
-      weights_[a * sources + b] = 0.5 * (partners_[a * sources + b] + partners_[b * sources + a]);
-    }
-    weights_[a * sources + a] = selected_[a];
-  }
-  // The longest loop of a solve: no branches, and sums that do not wait for each other.
-  const auto turn = [&](std::size_t m) {
-    double direction = direction_[m];
-    direction += fresh_share * (weights_[problem.cell[m]] - used_[m] - direction);
-    direction_[m] = direction;
-    const double counts =
-        static_cast<int>(direction < 0) | static_cast<int>(problem.multipliers[m] > 0);
-    return counts * direction * direction;
-  };
-  std::array<double, 4> sums = {};
-  std::size_t m = 0;
-  for (; m + 4 <= count; m += 4) {
-    sums[0] += turn(m);
-    sums[1] += turn(m + 1);
-    sums[2] += turn(m + 2);
-    sums[3] += turn(m + 3);
-  }
-  for (; m < count; ++m) sums[0] += turn(m);
-  squares += (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  if (squares <= 0) return false;
+  const double squares = turn_splits(fresh_share) + turn_multipliers(problem, fresh_share);
+  if (squares <= 1e-12) return false;
   const double length = scale * std::max(bound_ - goal, 0.0) / squares;
-  for (std::size_t i = 0; i < count; ++i)
-    problem.multipliers[i] = std::max(0.0, problem.multipliers[i] - length * direction_[i]);
+  move_multipliers(problem.multipliers.data(), direction_.data(), count, length);
   for (std::size_t a = 0; a < sources; ++a) {
     for (std::size_t b = a + 1; b < sources; ++b) {
       const double change = length * split_direction_[a * sources + b];

@@ -100,13 +100,16 @@ class Relaxation {
   void select_sources(const Subproblem& problem);
   double select_partners(const Subproblem& problem, std::size_t source);
   double take_best_partners(std::size_t slots, std::size_t source, double* row);
+  double turn_splits(double fresh_share);
+  double turn_multipliers(const Subproblem& problem, double fresh_share);
 
   double bound_ = 0;
   std::vector<double> target_value_;
-  std::vector<double> used_;  // of a multiplier: 1 when the best edge of its target uses it
+  std::vector<std::uint32_t> used_;    // multipliers that the best edges of targets use
   std::vector<std::int32_t> used_by_;  // of a free source
   std::vector<double>
       weights_;  // of a source (diagonal) or pair: the sum of its multipliers, a row a source
+  std::size_t stride_ = 0;        // from one row of partners_ or chosen_ to the next
   std::vector<double> partners_;  // (a, b): share to which row a selects b
   std::vector<double> worth_;     // of a source: its weight and that of its partners
   std::vector<double> density_;   // worth per unit of cost
@@ -121,7 +124,8 @@ class Relaxation {
   };
   std::vector<Item> items_;
   std::vector<double> partner_worth_;  // of a free source beside the one that is looked at
-  std::vector<std::uint32_t> orders_;  // a row a free source: its partners, the best ones first
+  std::vector<double> chosen_;  // of equal costs, (a, b): whether b is among a's best partners
+  std::vector<std::uint32_t> order_;
   double price_in_ =
       0;  // per unit of cost: what a source must be worth not to lower the bound when decided in
   double price_out_ = 0;  // per unit of cost: what comes in for a source that is decided out
