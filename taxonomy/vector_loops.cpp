@@ -17,9 +17,15 @@ namespace {
 /// one.
 using Lanes = double __attribute__((vector_size(kLanes * sizeof(double))));
 
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+
 #define AFFINIS_LOAD(name, from) \
   Lanes name;                    \
   std::memcpy(&name, from, sizeof(Lanes))
+
+#define AFFINIS_LOAD_FLOATS(name, from) \
+  Floats name;                          \
+  std::memcpy(&name, from, sizeof(Floats))
 
 }  // namespace
 
@@ -59,6 +65,31 @@ void move_multipliers(double* multipliers, const double* direction, std::size_t 
     std::memcpy(multipliers + i, &moved, sizeof(Lanes));
   }
   for (; i < count; ++i) multipliers[i] = std::max(0.0, multipliers[i] - length * direction[i]);
+}
+
+AFFINIS_WIDE
+void step_row(float* multipliers, float* direction, double* sums, const float* taken,
+              std::size_t count, float kept, float fresh, float length) {
+  const Floats zero = {};
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    AFFINIS_LOAD_FLOATS(turned, direction + i);
+    AFFINIS_LOAD_FLOATS(moved, multipliers + i);
+    AFFINIS_LOAD_FLOATS(in, taken + i);
+    AFFINIS_LOAD(sum, sums + i);
+    turned = kept * turned + fresh * in;
+    moved -= length * turned;
+    moved = moved > zero ? moved : zero;
+    sum += __builtin_convertvector(moved, Lanes);
+    std::memcpy(direction + i, &turned, sizeof(Floats));
+    std::memcpy(multipliers + i, &moved, sizeof(Floats));
+    std::memcpy(sums + i, &sum, sizeof(Lanes));
+  }
+  for (; i < count; ++i) {
+    direction[i] = kept * direction[i] + fresh * taken[i];
+    multipliers[i] = std::max(0.0F, multipliers[i] - length * direction[i]);
+    sums[i] += static_cast<double>(multipliers[i]);
+  }
 }
 
 AFFINIS_WIDE

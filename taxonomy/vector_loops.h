@@ -24,6 +24,11 @@ inline double square_of(double direction, double multiplier) {
 void move_multipliers(double* multipliers, const double* direction, std::size_t count,
                       double length);
 
+/// A step along one row of a world's multipliers: its directions become kept * direction + fresh *
+/// taken, multipliers[i] = max(0, multipliers[i] - length * direction[i]), which is added to sums[i].
+void step_row(float* multipliers, float* direction, double* sums, const float* taken,
+              std::size_t count, float kept, float fresh, float length);
+
 /// Numbers that select_best() works on come in multiples of this.
 constexpr std::size_t kLanes = 4;
 constexpr std::size_t padded(std::size_t count) { return (count + kLanes - 1) / kLanes * kLanes; }

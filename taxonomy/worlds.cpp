@@ -8,6 +8,8 @@
 #include <tbb/enumerable_thread_specific.h>
 #include <tbb/parallel_for.h>
 
+#include "taxonomy/vector_loops.h"
+
 namespace affinis::taxonomy {
 namespace {
 
@@ -20,31 +22,14 @@ constexpr float kForbidden = 1e30F;
 constexpr std::size_t kMostMultipliers = 64'000'000;
 
 // Found by experiment on random geometric instances of 200 sources.
-constexpr double kFreshShare = 0.2;  // as in Relaxation
-constexpr double kFirstScale = 0.5;
+constexpr double kFreshShare = 0.04;  // as in Relaxation, but smoother by far
+constexpr double kFirstScale = 0.3;
 constexpr double kWorldScale = 1.2;
 constexpr double kLeastWorldScale = 0.25;
 constexpr int kPatience = 120;
 constexpr int kWorldPatience = 60;
 constexpr int kWorldSteps = 2;  // while a world's matrix is in the cache
 constexpr std::int64_t kSortEvery = 20;
-
-/// A step along one row: `direction` as it was before, aside from what the chosen edge has already
-/// taken from it; `taken` holds 1 where a partner is. The same on processors with and without wide
-/// vectors.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-__attribute__((target_clones("avx2", "default")))
-#endif
-void step_row(float* row, float* direction, double* sums, const float* taken, std::size_t sources,
-              float kept, float fresh, float length) {
-  for (std::size_t s = 0; s < sources; ++s) {
-    const float turned = kept * direction[s] + fresh * taken[s];
-    direction[s] = turned;
-    const float moved = row[s] - length * turned;
-    row[s] = moved > 0 ? moved : 0;
-    sums[s] += static_cast<double>(row[s]);
-  }
-}
 
 double slots_of(const Instance& instance) {
   return std::floor(instance.budget_with_slack() / instance.costs.front());
@@ -337,6 +322,7 @@ void Worlds::step_world(std::size_t world, double goal, Scratch& scratch) {
   std::fill(sums, sums + sources, 0.0);
   for (std::size_t t = 0; t < instance_.targets(); ++t) {
     float* const direction = directions + t * sources;
+    // What the chosen edge takes is few: it goes off before, so that all else is one loop.
     for (std::size_t u = instance_.use_begin[choice[t]]; u < instance_.use_begin[choice[t] + 1];
          ++u) {
       const auto s = static_cast<std::size_t>(instance_.use_source[u]);

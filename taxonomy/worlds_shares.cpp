@@ -8,7 +8,7 @@ namespace affinis::taxonomy {
 namespace {
 
 constexpr double kNever = -std::numeric_limits<double>::infinity();
-constexpr double kFreshShare = 0.2;  // as in a world's own steps
+constexpr double kFreshShare = 0.2;  // larger than in a world's own steps
 constexpr double kSmoothing = 0.3;   // share of the gap: worlds this close are all chosen a bit
 
 }  // namespace

@@ -72,5 +72,34 @@ TEST(VectorLoops, TurnAndMoveAsOneByOne) {
   }
 }
 
+TEST(VectorLoops, StepARowAsOneByOne) {
+  RandomStream random(3, "rows");
+  for (std::size_t count = 0; count < 15; ++count) {
+    std::vector<float> multipliers(count);
+    std::vector<float> direction(count);
+    std::vector<float> taken(count);
+    std::vector<double> sums(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      multipliers[i] = static_cast<float>(std::max(0.0, random.uniform(-1, 1)));
+      direction[i] = static_cast<float>(random.uniform(-1, 1));
+      taken[i] = static_cast<float>(random.below(2));
+      sums[i] = random.uniform();
+    }
+    std::vector<float> turned = direction;
+    std::vector<float> moved = multipliers;
+    std::vector<double> added = sums;
+    for (std::size_t i = 0; i < count; ++i) {
+      turned[i] = 0.75F * turned[i] + 0.25F * taken[i];
+      moved[i] = std::max(0.0F, moved[i] - 0.5F * turned[i]);
+      added[i] += static_cast<double>(moved[i]);
+    }
+    step_row(multipliers.data(), direction.data(), sums.data(), taken.data(), count, 0.75F, 0.25F,
+             0.5F);
+    EXPECT_EQ(direction, turned);
+    EXPECT_EQ(multipliers, moved);
+    EXPECT_EQ(sums, added);
+  }
+}
+
 }  // namespace
 }  // namespace affinis::taxonomy
