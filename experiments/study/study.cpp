@@ -1,6 +1,7 @@
 #include "experiments/study/study.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "experiments/commands/taxonomy_json.h"
@@ -17,6 +18,7 @@
 #include "framework/core/json.h"
 #include "framework/data/contact_sheet.h"
 #include "framework/data/data_set.h"
+#include "framework/run/crew.h"
 #include "framework/run/run_lock.h"
 #include "framework/run/slurm.h"
 #include "framework/task/plugin.h"
@@ -32,12 +34,12 @@ constexpr std::int64_t kContactSheetRooms = 6;
 
 /// Runs what the graph holds now; `order` is the highest order in it, so that progress counts the orders that are still to come.
 run::RunSummary run_stage(const StudyGraph& study, std::int64_t order, const std::filesystem::path& folder, const run::JobKinds& kinds,
-                          RunPlace place, Logger& logger) {
+                          RunPlace place, Logger& logger, run::Crew& crew) {
   run::RunOptions options = study.options().run;
   options.expected_later = study.expected_transfers(order + 1);
   if (place == RunPlace::kSlurm)
     return run::run_graph_on_slurm(study.graph(), kinds, folder, options, study.options().slurm, array_task_command(folder), logger);
-  return run::run_graph(study.graph(), kinds, folder, options, worker_command(folder), logger);
+  return run::run_graph(study.graph(), kinds, folder, options, worker_command(folder), logger, &crew);
 }
 
 /// Array tasks that wait or run do so by the settings that they were handed in with, and a local run would do their jobs twice.
@@ -158,8 +160,9 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
   const run::JobKinds kinds = study_job_kinds(options, registry);
 
   study.add_networks();
+  auto crew = std::make_unique<run::Crew>();
   const auto stage = [&](std::int64_t order) {
-    return [&, order] { return run_stage(study, order, folder, kinds, place, logger); };
+    return [&, order] { return run_stage(study, order, folder, kinds, place, logger, *crew); };
   };
   const auto search = [&](const std::vector<Candidate>& candidates, std::int64_t order) {
     if (options.search.adaptive) return search_adaptively(study, candidates, order, folder, stage(order), logger);
@@ -173,6 +176,7 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
     run = search(candidates, order);
   }
   if (options.search.adaptive) run = train_what_taxonomies_want(study, std::move(run), stage(options.search.max_order), logger);
+  crew.reset();
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);
 }

@@ -14,6 +14,7 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
+#include "framework/run/crew.h"
 #include "framework/run/journal.h"
 #include "framework/run/ledger.h"
 #include "framework/run/messages.h"
@@ -67,13 +68,17 @@ bool may_pass_later(const std::string& code, bool foreign) {
 class Coordinator {
  public:
   Coordinator(Ledger& ledger, const RunOptions& options,
-              const std::vector<std::string>& worker_command, Logger& logger, const Batch* batch)
+              const std::vector<std::string>& worker_command, Logger& logger, const Batch* batch, Crew* crew)
       : ledger_(ledger),
         options_(options),
         command_(worker_command),
         logger_(logger),
+        crew_(crew),
         schedule_(ledger.graph(), ledger.finished()) {
-    for (const std::string& device : options_.devices) slots_.push_back({.device = device});
+    for (const std::string& device : options_.devices) {
+      slots_.push_back({.device = device, .worker = crew ? crew->take(device) : nullptr});
+      slots_.back().ready = slots_.back().worker != nullptr;
+    }
     if (batch) withhold_all_but(batch->jobs);
     publish(true);
   }
@@ -99,6 +104,7 @@ class Coordinator {
       stop_workers();
       throw;
     }
+    if (crew_) keep_workers();
     end_workers();
     publish(true);
     RunSummary& summary = ledger_.summary();
@@ -328,6 +334,12 @@ class Coordinator {
     for (Slot& slot : slots_) slot.worker.reset();
   }
 
+  void keep_workers() {
+    for (Slot& slot : slots_) {
+      if (slot.is_idle()) crew_->keep(slot.device, std::move(slot.worker));
+    }
+  }
+
   void end_workers() {
     stopping_ = true;
     for (Slot& slot : slots_) {
@@ -377,6 +389,7 @@ class Coordinator {
   const RunOptions& options_;
   const std::vector<std::string>& command_;
   Logger& logger_;
+  Crew* crew_;
   const Clock::time_point start_ = Clock::now();
   StopSignals signals_;
   Schedule schedule_;
@@ -390,27 +403,27 @@ class Coordinator {
 
 RunSummary carry_out(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
                      const RunOptions& options, const std::vector<std::string>& worker_command,
-                     Logger& logger, const Batch* batch) {
+                     Logger& logger, const Batch* batch, Crew* crew) {
   AFFINIS_CHECK(!options.devices.empty(), ErrorCode::kUsage,
                 "a run needs at least one device, such as cpu:0");
   require_writable_folder(folder);
   // Workers and their log files must mean the same folder wherever this process goes.
-  Ledger ledger(graph, kinds, fs::absolute(folder), options, logger, batch);
-  return Coordinator(ledger, options, worker_command, logger, batch).run();
+  Ledger ledger(graph, kinds, fs::absolute(folder), options, logger, batch, crew);
+  return Coordinator(ledger, options, worker_command, logger, batch, crew).run();
 }
 
 }  // namespace
 
 RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
                      const RunOptions& options, const std::vector<std::string>& worker_command,
-                     Logger& logger) {
-  return carry_out(graph, kinds, folder, options, worker_command, logger, nullptr);
+                     Logger& logger, Crew* crew) {
+  return carry_out(graph, kinds, folder, options, worker_command, logger, nullptr, crew);
 }
 
 RunSummary run_batch(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
                      const Batch& batch, const RunOptions& options,
                      const std::vector<std::string>& worker_command, Logger& logger) {
-  return carry_out(graph, kinds, folder, options, worker_command, logger, &batch);
+  return carry_out(graph, kinds, folder, options, worker_command, logger, &batch, nullptr);
 }
 
 }  // namespace affinis::run

@@ -21,6 +21,8 @@ struct ExpectedJobs {
   double cost = 0;  ///< of all of them
 };
 
+class Crew;
+
 /// How a run is executed; nothing here changes results except threads_per_worker (part of every job's identity through the caller).
 struct RunOptions {
   std::vector<std::string> devices = {"cpu:0", "cpu:1"};  ///< one worker process each
@@ -61,8 +63,10 @@ struct RunSummary {
 /// Error(kCancelled); a second signal does not wait. Must stay in the thread that called it, which its workers die with.
 /// Throws Error(kIo) when the folder cannot be written, when its disk gets full (what is done stays), or when another process is at
 /// work in it; Error(kConfig) for a graph with cycles or unknown inputs; Error(kDevice) when no worker can be started.
+///
+/// With a `crew` idle workers and the folder's lock stay there for the next call.
 RunSummary run_graph(const JobGraph& graph, const JobKinds& kinds, const std::filesystem::path& folder, const RunOptions& options,
-                     const std::vector<std::string>& worker_command, Logger& logger);
+                     const std::vector<std::string>& worker_command, Logger& logger, Crew* crew = nullptr);
 
 /// A part of a graph that this process carries out beside other processes with other parts: an array task of a cluster.
 struct Batch {

@@ -29,13 +29,13 @@ void RunLog::event(LogLevel level, const std::string& message, const nlohmann::j
 }
 
 Ledger::Ledger(const JobGraph& graph, const JobKinds& kinds, const fs::path& folder,
-               const RunOptions& options, Logger& logger, const Batch* batch)
+               const RunOptions& options, Logger& logger, const Batch* batch, Crew* crew)
     : graph_(graph),
       folder_(folder),
       books_(batch ? folder / batch->books : folder),
       options_(options),
       identities_(graph.identities(kinds)),
-      lock_(made(books_)),
+      lock_(crew ? crew->lock(made(books_)) : std::make_shared<const RunLock>(made(books_))),
       log_(books_, logger) {
   name_places(options.jobs_in);
   make_folder(folder_ / options.jobs_in / "jobs");

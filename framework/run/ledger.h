@@ -14,6 +14,7 @@
 #include "framework/run/index.h"
 #include "framework/run/journal.h"
 #include "framework/run/result.h"
+#include "framework/run/crew.h"
 #include "framework/run/run_lock.h"
 
 namespace affinis::run {
@@ -34,10 +35,11 @@ class RunLog {
 /// neither graph.json nor an index: those belong to the run.
 class Ledger {
  public:
-  /// Takes the lock and looks for finished results, setting damaged ones aside. `batch`: just its jobs, in its folder.
+  /// Takes the lock (the crew's, when there is one) and looks for finished results, setting damaged ones aside. `batch`: just its jobs, in
+  /// its folder.
   /// Throws as run_graph does.
   Ledger(const JobGraph& graph, const JobKinds& kinds, const std::filesystem::path& folder, const RunOptions& options, Logger& logger,
-         const Batch* batch = nullptr);
+         const Batch* batch = nullptr, Crew* crew = nullptr);
 
   const JobGraph& graph() const { return graph_; }
   const std::filesystem::path& folder() const { return folder_; }
@@ -46,7 +48,7 @@ class Ledger {
   /// Of the job's result, below the run's folder.
   const std::string& place(const std::string& job) const { return places_.at(job); }
   std::filesystem::path path(const std::string& job) const { return folder_ / place(job); }
-  const RunLock& lock() const { return lock_; }
+  const RunLock& lock() const { return *lock_; }
 
   const std::set<std::string>& finished() const { return finished_; }
   const std::vector<FailureNote>& failures() const { return failures_; }
@@ -85,7 +87,7 @@ class Ledger {
   const std::filesystem::path books_;
   const RunOptions& options_;
   std::map<std::string, std::string> identities_;
-  RunLock lock_;
+  std::shared_ptr<const RunLock> lock_;
   RunLog log_;
   std::map<std::string, std::string> places_;
   std::unique_ptr<Index> index_;

@@ -2,6 +2,8 @@
 
 #include <sys/mount.h>
 
+#include "framework/run/crew.h"
+#include "framework/run/run_lock.h"
 #include "tests/framework/run/run_fixture.h"
 
 namespace affinis::run {
@@ -208,6 +210,35 @@ TEST_F(RunGraph, JobsOfAGroupStayWithTheirWorker) {
     for (const auto& [device, count] : counts) most = std::max(most, count);
     EXPECT_GE(most, 6) << group;
   }
+}
+
+TEST_F(RunGraph, ACrewsWorkersAndLockOutliveACall) {
+  // The last word of a line is the worker's process.
+  const auto workers = [&] {
+    std::set<std::string> processes;
+    for (const std::string& line : tally_lines()) {
+      const std::vector<std::string> words = split(line, ' ');
+      if (words[0] == "start") processes.insert(words.back());
+    }
+    return processes;
+  };
+  options.devices = {"cpu:0"};
+  auto crew = std::make_unique<Crew>();
+  add("sum", "one", {{"value", 1}});
+  EXPECT_TRUE(run(crew.get()).complete());
+  EXPECT_TRUE(is_locked(folder()));
+  add("sum", "two", {{"value", 2}}, {"one"});
+  EXPECT_TRUE(run(crew.get()).complete());
+  EXPECT_EQ(workers().size(), 1u);
+  // One that dies between two calls is replaced.
+  const pid_t worker = std::stoi(*workers().begin());
+  ::kill(worker, SIGKILL);
+  add("sum", "three", {{"value", 3}}, {"two"});
+  EXPECT_TRUE(run(crew.get()).complete());
+  EXPECT_EQ(workers().size(), 2u);
+  crew.reset();
+  EXPECT_FALSE(is_locked(folder()));
+  for (const std::string& each : workers()) EXPECT_NE(::kill(std::stoi(each), 0), 0) << each;
 }
 
 TEST_F(RunGraph, WhatJobsPrintDoesNotDisturbTheProtocol) {

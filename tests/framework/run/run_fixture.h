@@ -68,9 +68,9 @@ class RunTest : public ::testing::Test {
     for (const Job& job : jobs) result.add(job);
     return result;
   }
-  RunSummary run() {
+  RunSummary run(Crew* crew = nullptr) {
     return run_graph(graph(), toy::kinds(), folder(), options,
-                     {kProgram, "worker", folder().string()}, logger);
+                     {kProgram, "worker", folder().string()}, logger, crew);
   }
 
   /// What the tally has of `what` ("start", "end", "step") by job, and clears nothing.
