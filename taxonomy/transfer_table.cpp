@@ -41,7 +41,7 @@ void check_row(const TransferRow& row, const std::string& place) {
                 place);
   AFFINIS_CHECK(row.target.find('+') == std::string::npos, ErrorCode::kData,
                 "{}: the target '{}' holds a '+', which joins sources; rename the task", place, row.target);
-  AFFINIS_CHECK(!row.sources.empty(), ErrorCode::kData, "{}: the sources are empty", place);
+  AFFINIS_CHECK(!row.sources.empty(), ErrorCode::kData, "{}: the sources are empty; name a task, several joined by '+', or {}", place, kSelf);
   std::set<std::string> seen;
   for (const std::string& source : row.sources) {
     AFFINIS_CHECK(!source.empty(), ErrorCode::kData, "{}: '{}' has an empty source; write task names joined by '+'", place,

@@ -1,8 +1,10 @@
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <limits>
 #include <new>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #ifdef __GLIBC__
@@ -27,6 +29,19 @@ constexpr int kUsage = 2;
 int report_failure(const std::string& sentence, int exit_code) {
   std::fprintf(stderr, "affinis: %s\n", sentence.c_str());
   return exit_code;
+}
+
+/// CLI11 spells out both ends of a range, with 300 digits where there is no upper one.
+std::string without_endless_range(std::string sentence) {
+  constexpr std::string_view kRange = " not in range 0.000000 to ";
+  constexpr std::size_t kEndless = 40;
+  const std::size_t at = sentence.find(kRange);
+  if (at == std::string::npos) return sentence;
+  const std::size_t end = sentence.find_first_not_of("0123456789.", at + kRange.size());
+  const std::size_t length = std::min(end, sentence.size()) - at;
+  if (length < kRange.size() + kEndless) return sentence;
+  const bool zero = sentence.find(" 0 not in range") != std::string::npos;
+  return sentence.replace(at, length, zero ? " must be above 0" : " must not be negative");
 }
 
 /// CLI11 would only say that a subcommand is required: names the word that is none, with the nearest ones.
@@ -99,7 +114,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& success) {  // --help, --version
     return app.exit(success);
   } catch (const CLI::ParseError& error) {
-    return report_failure(std::string(error.what()) + "; see --help", kUsage);
+    return report_failure(without_endless_range(error.what()) + "; see --help", kUsage);
   } catch (const affinis::Error& error) {
     const bool users = error.code() == ErrorCode::kUsage || error.code() == ErrorCode::kConfig;
     return report_failure(error.what(), users ? kUsage : kFailed);

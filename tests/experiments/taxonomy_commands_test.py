@@ -141,6 +141,7 @@ class TaxonomyCommands(unittest.TestCase):
         self.refuse(2, "did you mean 'normal'?", *solve, "--budget", 1, "--exclude", "norml")
         self.refuse(2, "the maximum order is 0", *solve, "--budget", 1, "--max-order", 0)
         self.refuse(2, "there is no objective 'loss'", *solve, "--budget", 1, "--objective", "loss")
+        self.refuse(2, "--time-limit: Value -1 must not be negative; see --help", *solve, "--budget", 1, "--time-limit", -1)
         self.refuse(2, "--budget", *solve)
         sweep = ("sweep", "--transfers", path)
         self.refuse(2, "3-1", *sweep, "--budgets", "3-1")
@@ -236,12 +237,14 @@ class TaxonomyCommands(unittest.TestCase):
         self.assertEqual([c["sources"] for c in cycle["choices"]], [["self"], ["t"]])
         cycle = self.solve(HEADER + "t,t,1,9,1,1\nt,u,1,1,1,1\n", "--budget", 1)
         self.assertEqual([c["sources"] for c in cycle["choices"]], [["t"], ["t"]])
+        refuse(1, "the sources are empty; name a task", HEADER + ",t,1,1,1,1\n")
         refuse(1, "the target is empty", HEADER + "a,,1,1,1,1\n")
         refuse(1, "stands in line 2 already", HEADER + "a+b,t,2,1,1,1\nb+a,t,2,1,1,1\n")
         unknown = HEADER + "a,t,1,1,1,1\n"
         for flag in ("--exclude", "--source-only", "--target-only", "--force", "--forbid"):
             refuse(2, f"{flag[2:]}: there is no task 'x'", unknown, flag, "x")
         refuse(2, "cost: there is no task 'x'", unknown, "--costs", self.write("costs.csv", "task,cost\nx,1\n"))
+        refuse(1, "costs.csv line 2: the cost of 'a' is -1, but must be at least 0", unknown, "--costs", self.write("costs.csv", "task,cost\na,-1\n"))
         free = self.write("costs.csv", "task,cost\na,0\n")
         table = self.write("free.csv", HEADER + "a,t,1,1,1,1\nb,t,1,2,1,1\n")
         nothing = run("solve", "--transfers", table, "--budget", 0, "--costs", free, "--json")
