@@ -79,6 +79,25 @@ void rank_networks(const ReweighedTarget& draws, double level, TargetBootstrap& 
   result.noise = 2 * apart < pairs;
 }
 
+/// Further columns, whose cells `cells_of` gives for a target's network.
+template <typename CellsOf>
+void add_columns(TransferTable& table, std::span<const NetworkIntervals> targets,
+                 const std::vector<std::string>& columns, const CellsOf& cells_of) {
+  std::map<std::pair<std::string, std::string>, std::vector<std::string>> cells;
+  for (const NetworkIntervals& target : targets) {
+    for (std::size_t i = 0; i < target.networks.size(); ++i) {
+      cells[{target.target, join(split(target.networks[i], '+'), "+")}] = cells_of(target, i);
+    }
+  }
+  table.extra_columns.insert(table.extra_columns.end(), columns.begin(), columns.end());
+  for (TransferRow& row : table.rows) {
+    const auto found = cells.find({row.target, row.sources_text()});
+    const std::vector<std::string> empty(columns.size());
+    const std::vector<std::string>& added = found == cells.end() ? empty : found->second;
+    row.extra.insert(row.extra.end(), added.begin(), added.end());
+  }
+}
+
 }  // namespace
 
 Interval percentile_interval(double value, std::vector<double> draws, double level) {
@@ -154,29 +173,32 @@ std::vector<TargetBootstrap> bootstrap(std::span<const LossTable> tables,
   return result;
 }
 
-void add_interval_columns(TransferTable& table, std::span<const TargetBootstrap> targets) {
-  std::map<std::pair<std::string, std::string>, std::vector<std::string>> cells;
-  for (const TargetBootstrap& target : targets) {
-    for (std::size_t i = 0; i < target.networks.size(); ++i) {
-      std::vector<std::string>& row =
-          cells[{target.target, join(split(target.networks[i], '+'), "+")}];
-      for (const Interval* interval : {&target.affinity[i], &target.gain[i], &target.quality[i]}) {
-        row.push_back(csv_number(interval->low));
-        row.push_back(csv_number(interval->high));
-      }
-      row.emplace_back(target.tied_with_best[i] != 0 ? "yes" : "no");
+void add_end_columns(TransferTable& table, std::span<const NetworkIntervals> targets,
+                     const std::string& infix) {
+  std::vector<std::string> columns;
+  for (const char* measure : {"affinity", "gain", "quality"}) {
+    for (const char* end : {"_low", "_high"}) columns.push_back(measure + infix + end);
+  }
+  add_columns(table, targets, columns, [](const NetworkIntervals& target, std::size_t i) {
+    std::vector<std::string> cells;
+    for (const Interval* interval : {&target.affinity[i], &target.gain[i], &target.quality[i]}) {
+      cells.push_back(csv_number(interval->low));
+      cells.push_back(csv_number(interval->high));
     }
-  }
-  const std::vector<std::string> columns = {"affinity_low",  "affinity_high", "gain_low",
-                                            "gain_high",     "quality_low",   "quality_high",
-                                            "tied_with_best"};
-  table.extra_columns.insert(table.extra_columns.end(), columns.begin(), columns.end());
-  for (TransferRow& row : table.rows) {
-    const auto found = cells.find({row.target, row.sources_text()});
-    const std::vector<std::string> empty(columns.size());
-    const std::vector<std::string>& added = found == cells.end() ? empty : found->second;
-    row.extra.insert(row.extra.end(), added.begin(), added.end());
-  }
+    return cells;
+  });
+}
+
+void add_tie_column(TransferTable& table, std::span<const NetworkIntervals> targets) {
+  add_columns(table, targets, {"tied_with_best"}, [](const NetworkIntervals& target, std::size_t i) {
+    return std::vector<std::string>{target.tied_with_best[i] != 0 ? "yes" : "no"};
+  });
+}
+
+void add_interval_columns(TransferTable& table, std::span<const TargetBootstrap> targets) {
+  const std::vector<NetworkIntervals> ends(targets.begin(), targets.end());
+  add_end_columns(table, ends);
+  add_tie_column(table, ends);
 }
 
 }  // namespace affinis::taxonomy

@@ -25,23 +25,27 @@ struct Interval {
   double deviation = 0;  ///< standard deviation of those draws
 };
 
-/// One target's numbers with their uncertainty.
-///
-/// Two networks are *tied* when the one behind by affinity reaches the other in more than
-/// (1 - level) / 2 of the draws (a draw without affinities counts for neither): their order may be
-/// chance. A target's ranking is called noise when fewer than half of the pairs of its transfers
-/// are told apart in that sense.
-struct TargetBootstrap {
+/// One target's numbers with their uncertainty, whatever that is over.
+struct NetworkIntervals {
   std::string target;
   std::vector<std::string> networks;  ///< of the tournament, as in TargetAffinity
   std::vector<Interval> affinity;     ///< one a network
   std::vector<Interval> gain;
   std::vector<Interval> quality;
+  std::vector<char> tied_with_best;   ///< one a network; 1 for the best transfer (`self` left out) itself
+};
+
+/// What drawing the test set anew does to one target's numbers.
+///
+/// Two networks are *tied* when the one behind by affinity reaches the other in more than
+/// (1 - level) / 2 of the draws (a draw without affinities counts for neither): their order may be
+/// chance. A target's ranking is called noise when fewer than half of the pairs of its transfers
+/// are told apart in that sense.
+struct TargetBootstrap : NetworkIntervals {
   std::vector<Interval> wins;        ///< networks x networks
   std::vector<std::size_t> ranking;  ///< networks by affinity, best first
   std::vector<char> tied_with_next;  ///< one a place of the ranking; 0 for the last
   std::size_t best = 0;              ///< the best transfer (`self` left out); networks.size(): none
-  std::vector<char> tied_with_best;  ///< one a network; 1 for `best` itself
   double told_apart = 0;             ///< share of the pairs of transfers; NaN with fewer than two
   bool noise = false;
 };
@@ -68,5 +72,11 @@ std::vector<TargetBootstrap> bootstrap(std::span<const LossTable> tables,
 /// Further columns of a transfer table made of the same targets: affinity_low, affinity_high,
 /// gain_low, gain_high, quality_low, quality_high, tied_with_best (yes or no).
 void add_interval_columns(TransferTable& table, std::span<const TargetBootstrap> targets);
+
+/// Ends of the intervals in columns affinity<infix>_low, affinity<infix>_high and so on; rows without a network have empty cells.
+void add_end_columns(TransferTable& table, std::span<const NetworkIntervals> targets,
+                     const std::string& infix = "");
+/// The column tied_with_best.
+void add_tie_column(TransferTable& table, std::span<const NetworkIntervals> targets);
 
 }  // namespace affinis::taxonomy

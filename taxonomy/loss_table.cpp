@@ -92,7 +92,14 @@ void check_loss_table(const LossTable& table) {
     AFFINIS_CHECK(!network.empty(), ErrorCode::kData, "losses of {}: a network has no name", table.target);
     AFFINIS_CHECK(names.insert(network).second, ErrorCode::kData, "losses of {}: the network '{}' is there twice", table.target, network);
   }
-  std::vector<std::int64_t> images = table.images;
+  AFFINIS_CHECK(table.seeds > 0 && table.images.size() % table.seeds == 0, ErrorCode::kData,
+                "losses of {}: {} images are not as many for each of {} seeds", table.target, table.images.size(), table.seeds);
+  const auto part = static_cast<std::ptrdiff_t>(table.images.size() / table.seeds);
+  std::vector<std::int64_t> images(table.images.begin(), table.images.begin() + part);
+  for (std::size_t seed = 1; seed < table.seeds; ++seed) {
+    AFFINIS_CHECK(std::equal(images.begin(), images.end(), table.images.begin() + part * static_cast<std::ptrdiff_t>(seed)), ErrorCode::kData,
+                  "losses of {}: the seeds are of different images", table.target);
+  }
   std::sort(images.begin(), images.end());
   const auto twice = std::adjacent_find(images.begin(), images.end());
   AFFINIS_CHECK(twice == images.end(), ErrorCode::kData, "losses of {}: the image {} is there twice", table.target, *twice);
