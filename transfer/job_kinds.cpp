@@ -5,6 +5,7 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "transfer/chain_job.h"
 #include "transfer/encode_job.h"
 #include "transfer/joint_job.h"
 #include "transfer/train_job.h"
@@ -45,6 +46,8 @@ double steps_of(const train::TrainerOptions& options) {
 }  // namespace
 
 std::string joint_source_name(const std::vector<std::string>& tasks) { return "joint:" + join(tasks, "&"); }
+
+std::string chain_source_name(const std::string& first, const std::string& through) { return kChainPrefix + first + ">" + through; }
 
 std::string encode_job_name(const std::string& source) { return "encode/" + source; }
 
@@ -97,6 +100,7 @@ nlohmann::json to_json(const TransferSpec& spec) {
           {"trainer", train::to_json(spec.trainer)},
           {"clip_sigma", spec.clip_sigma},
           {"keep_weights", spec.keep_weights}};
+  if (spec.keep_function) json["keep_function"] = true;
   if (spec.until > 0) {
     json["until"] = spec.until;
     json["compared_after"] = spec.compared_after;
@@ -112,9 +116,19 @@ TransferSpec transfer_spec_from_json(const nlohmann::json& json) {
   spec.trainer = train::trainer_options_from_json(json.at("trainer"));
   spec.clip_sigma = json.at("clip_sigma").get<double>();
   spec.keep_weights = json.at("keep_weights").get<bool>();
+  spec.keep_function = json.value("keep_function", false);
   spec.until = json.value("until", std::int64_t{0});
   spec.compared_after = json.value("compared_after", std::int64_t{0});
   return spec;
+}
+
+nlohmann::json to_json(const ChainSpec& spec) {
+  return {{"study", to_json(spec.study)}, {"first", spec.first}, {"through", spec.through}, {"transfer_job", spec.transfer_job}};
+}
+
+ChainSpec chain_spec_from_json(const nlohmann::json& json) {
+  return {study_spec_from_json(json.at("study")), json.at("first").get<std::string>(), json.at("through").get<std::string>(),
+          json.at("transfer_job").get<std::string>()};
 }
 
 nlohmann::json to_json(const JointSpec& spec) {
@@ -193,6 +207,18 @@ run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, co
   return job;
 }
 
+run::Job make_chain_job(const ChainSpec& spec) {
+  run::Job job;
+  job.kind = kChainKind;
+  job.name = encode_job_name(chain_source_name(spec.first, spec.through));
+  job.spec = to_json(spec);
+  job.inputs = {encode_job_name(spec.first), spec.transfer_job};
+  job.group = spec.through;
+  constexpr double kChainCost = 2;
+  job.cost = kChainCost;
+  return job;
+}
+
 run::Job make_joint_job(const JointSpec& spec, const std::string& name, std::vector<std::string> inputs) {
   run::Job job;
   job.kind = kJointKind;
@@ -209,6 +235,7 @@ void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environmen
   kinds.add(kTrainKind, {}, make_train_kind(environment));
   kinds.add(kEncodeKind, {}, make_encode_kind(environment));
   kinds.add(kTransferKind, {}, make_transfer_kind(environment));
+  kinds.add(kChainKind, {}, make_chain_kind());
   kinds.add(kJointKind, {}, make_joint_kind(environment));
 }
 

@@ -56,10 +56,20 @@ struct TransferSpec {
   train::TrainerOptions trainer;
   double clip_sigma = 5;
   bool keep_weights = false;
+  bool keep_function = false;  ///< keep the transfer function's weights in kFunctionFile, for chains
   /// Leave off after this step and keep the checkpoint, for a later job of the same transfer to go on from (adaptive search); 0: train to
   /// the end. What is measured then are the losses of the batches after step `compared_after`: those that every source of the target sees.
   std::int64_t until = 0;
   std::int64_t compared_after = 0;
+};
+
+/// Encodes the transfer and test splits as the first transfer of a chain sees them: `first`'s representations behind the transfer function that
+/// was trained for the task `through`. A transfer reads the result as it reads an encoder's, of twice as many channels.
+struct ChainSpec {
+  StudySpec study;
+  std::string first;
+  std::string through;
+  std::string transfer_job;  ///< the transfer first -> through, which has kept its function
 };
 
 /// Trains one shared encoder with a head for each of the tasks and evaluates every head on the test split.
@@ -79,6 +89,8 @@ nlohmann::json to_json(const EncodeSpec& spec);
 EncodeSpec encode_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const TransferSpec& spec);
 TransferSpec transfer_spec_from_json(const nlohmann::json& json);
+nlohmann::json to_json(const ChainSpec& spec);
+ChainSpec chain_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const JointSpec& spec);
 JointSpec joint_spec_from_json(const nlohmann::json& json);
 
@@ -90,14 +102,18 @@ run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const 
 run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, const std::vector<std::string>& encode_jobs,
                            std::vector<std::string> inputs, const std::string& earlier = {});
 
+/// Reads the representations of `spec.first` and the function of `spec.transfer_job`; is named as an encoding of chain_source_name().
+run::Job make_chain_job(const ChainSpec& spec);
+
 run::Job make_joint_job(const JointSpec& spec, const std::string& name, std::vector<std::string> inputs);
 
-/// Registers the kinds "train", "encode", "transfer" and "joint".
+/// Registers the kinds "train", "encode", "transfer", "chain" and "joint".
 void register_job_kinds(run::JobKinds& kinds, const StudyEnvironment& environment);
 
 inline constexpr const char* kTrainKind = "train";
 inline constexpr const char* kEncodeKind = "encode";
 inline constexpr const char* kTransferKind = "transfer";
+inline constexpr const char* kChainKind = "chain";
 inline constexpr const char* kJointKind = "joint";
 
 /// Name of the role of task-specific networks: the gold standard.
@@ -110,6 +126,9 @@ inline constexpr const char* kJointRole = "joint";
 std::filesystem::path head_folder(const std::string& task);
 /// "joint:a&b": what the encoder of a joint network is called as a source. Not a+b, which are two sources.
 std::string joint_source_name(const std::vector<std::string>& tasks);
+/// "chain:a>b": what a transfer a -> b is called as a source.
+std::string chain_source_name(const std::string& first, const std::string& through);
+inline constexpr const char* kChainPrefix = "chain:";
 /// "encode/<source>": where a transfer looks for a source's representations.
 std::string encode_job_name(const std::string& source);
 
@@ -120,6 +139,7 @@ inline constexpr const char* kRungPrefix = "rung/";
 /// Files in result folders.
 inline constexpr const char* kCheckpointFiles[] = {"checkpoint.safetensors", "checkpoint.previous.safetensors"};  ///< of jobs under way
 inline constexpr const char* kNetworkFile = "network.safetensors";
+inline constexpr const char* kFunctionFile = "transfer_function.safetensors";
 inline constexpr const char* kLossFile = "losses.h5";
 inline constexpr const char* kResultFile = "result.json";  ///< task, name, parameters, images, steps, mean_loss, metrics, curve[, freeze_proof]
 /// Folder of input.N.png, target.N.png (task-specific networks only) and prediction.N.png.

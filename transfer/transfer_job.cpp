@@ -124,6 +124,11 @@ class TransferKind : public run::JobKind {
     if (spec.keep_weights) {
       nn::write_safetensors(context.folder / kNetworkFile, {network.state(), {{"target", spec.target}, {"sources", result.name}}});
     }
+    if (spec.keep_function) {
+      std::vector<nn::NamedTensor> state = network.state();
+      std::erase_if(state, [](const nn::NamedTensor& each) { return !each.name.starts_with("trunk."); });
+      nn::write_safetensors(context.folder / kFunctionFile, {std::move(state), {{"target", spec.target}, {"sources", result.name}}});
+    }
     remove_checkpoints(context.folder);
   }
 
