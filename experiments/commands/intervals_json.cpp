@@ -26,6 +26,20 @@ nlohmann::json win_ends(const taxonomy::TargetBootstrap& target, End end) {
   return rows;
 }
 
+nlohmann::json measures_json(const taxonomy::NetworkIntervals& target) {
+  constexpr End low = &taxonomy::Interval::low;
+  constexpr End high = &taxonomy::Interval::high;
+  nlohmann::json tied = nlohmann::json::array();
+  for (const char tie : target.tied_with_best) tied.push_back(tie != 0);
+  return {{"affinity_low", ends(target.affinity, low)},
+          {"affinity_high", ends(target.affinity, high)},
+          {"gain_low", ends(target.gain, low)},
+          {"gain_high", ends(target.gain, high)},
+          {"quality_low", ends(target.quality, low)},
+          {"quality_high", ends(target.quality, high)},
+          {"tied_with_best", tied}};
+}
+
 }  // namespace
 
 nlohmann::json intervals_json(const taxonomy::TargetBootstrap& target,
@@ -33,27 +47,27 @@ nlohmann::json intervals_json(const taxonomy::TargetBootstrap& target,
                               const taxonomy::BootstrapOptions& options) {
   constexpr End low = &taxonomy::Interval::low;
   constexpr End high = &taxonomy::Interval::high;
-  nlohmann::json tied = nlohmann::json::array();
-  for (const char tie : target.tied_with_best) tied.push_back(tie != 0);
   nlohmann::json best = nullptr;
   if (target.best < target.networks.size()) best = target.networks[target.best];
-  return {{"unit", taxonomy::test_unit_name(units.unit)},
-          {"units", units.count},
-          {"draws", options.draws},
-          {"seed", options.seed},
-          {"level", options.level},
-          {"affinity_low", ends(target.affinity, low)},
-          {"affinity_high", ends(target.affinity, high)},
-          {"gain_low", ends(target.gain, low)},
-          {"gain_high", ends(target.gain, high)},
-          {"quality_low", ends(target.quality, low)},
-          {"quality_high", ends(target.quality, high)},
-          {"wins_low", win_ends(target, low)},
-          {"wins_high", win_ends(target, high)},
-          {"best", best},
-          {"tied_with_best", tied},
-          {"told_apart", number(target.told_apart)},
-          {"noise", target.noise}};
+  nlohmann::json json = measures_json(target);
+  json.update({{"unit", taxonomy::test_unit_name(units.unit)},
+               {"units", units.count},
+               {"draws", options.draws},
+               {"seed", options.seed},
+               {"level", options.level},
+               {"wins_low", win_ends(target, low)},
+               {"wins_high", win_ends(target, high)},
+               {"best", best},
+               {"told_apart", number(target.told_apart)},
+               {"noise", target.noise}});
+  return json;
+}
+
+nlohmann::json seeds_json(const taxonomy::SeedIntervals& target) {
+  nlohmann::json json = measures_json(target);
+  json["seeds"] = target.seeds;
+  json["level"] = target.level;
+  return json;
 }
 
 }  // namespace affinis::experiments

@@ -4,6 +4,7 @@
 
 #include "taxonomy/bootstrap.h"
 #include "taxonomy/resampling.h"
+#include "taxonomy/seeds.h"
 
 namespace affinis::experiments {
 
@@ -14,5 +15,9 @@ namespace affinis::experiments {
 nlohmann::json intervals_json(const taxonomy::TargetBootstrap& target,
                               const taxonomy::TestUnits& units,
                               const taxonomy::BootstrapOptions& options);
+
+/// The same over seeds: {"seeds", "level", "affinity_low", "affinity_high", "gain_low", "gain_high",
+/// "quality_low", "quality_high", "tied_with_best"}.
+nlohmann::json seeds_json(const taxonomy::SeedIntervals& target);
 
 }  // namespace affinis::experiments

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include <toml++/toml.h>
@@ -12,6 +14,7 @@
 #include "framework/data/array_file.h"
 #include "framework/data/store.h"
 #include "framework/run/journal.h"
+#include "taxonomy/seeds.h"
 
 namespace affinis::experiments {
 namespace {
@@ -41,58 +44,97 @@ Settings read_settings(const std::filesystem::path& folder) {
   }
 }
 
-/// The losses of one finished job.
+/// Per-image losses as a finished job left them.
 struct Losses {
   std::filesystem::path path;
+  std::string task;
   std::string network;
   std::vector<std::int64_t> images;
   std::vector<double> losses;
+};
 
+Losses read_loss_file(const std::filesystem::path& path) {
+  const data::ArrayFile file = data::read_array_file(path, "losses");
+  const auto images = file.array("index", path).as<std::int64_t>();
+  const auto losses = file.array("loss", path).as<double>();
+  AFFINIS_CHECK(images.size() == losses.size(), ErrorCode::kFormat,
+                "{}: {} losses for {} images; make the file anew", path.string(), losses.size(),
+                images.size());
+  Losses result{path,
+                file.attributes.value("task", ""),
+                file.attributes.value("network", ""),
+                {images.begin(), images.end()},
+                {losses.begin(), losses.end()}};
+  AFFINIS_CHECK(!result.task.empty() && !result.network.empty(), ErrorCode::kFormat,
+                "{} does not say its task or network; make the file anew", path.string());
+  return result;
+}
+
+/// One network's trainings: the first seed's, then the others', nothing for one that has not finished.
+struct Network {
+  std::vector<std::optional<Losses>> seeds;
+
+  const Losses& first() const { return *seeds.front(); }
   /// Own network first, baselines, transfers: as the run's own analysis has them.
   std::size_t place() const {
-    const auto found = std::find(kOwnNetworks.begin(), kOwnNetworks.end(), network);
+    const auto found = std::find(kOwnNetworks.begin(), kOwnNetworks.end(), first().network);
     return static_cast<std::size_t>(found - kOwnNetworks.begin());
   }
 };
 
-std::map<std::string, std::vector<Losses>> read_losses(const std::filesystem::path& folder,
-                                                       const run::RunPlan& plan) {
-  std::map<std::string, std::vector<Losses>> targets;
+/// Whether tournaments compare what the job trained: no part of a transfer, nothing fine-tuned.
+bool is_compared(const run::JournalJob& job) {
+  if (job.stage == "network") return job.name.find(kSeedSuffix) == std::string::npos;
+  return job.stage == "transfer" || std::find(kOwnNetworks.begin(), kOwnNetworks.end(), job.stage) != kOwnNetworks.end();
+}
+
+std::map<std::string, std::vector<Network>> read_losses(const std::filesystem::path& folder,
+                                                        const run::RunPlan& plan) {
+  std::vector<std::string> order;
+  std::map<std::string, Network> networks;
   for (const run::JournalJob& job : plan.jobs) {
+    if (!is_compared(job)) continue;
+    const std::string name = job.name.substr(0, job.name.find(kSeedSuffix));
+    const auto [place, fresh] = networks.try_emplace(name);
+    if (fresh) order.push_back(name);
     const std::filesystem::path path = folder / job.folder / kLossFile;
-    const bool finished = std::filesystem::exists(folder / job.folder / kDoneFile);
-    if (!finished || !std::filesystem::exists(path)) continue;
-    const data::ArrayFile file = data::read_array_file(path, "losses");
-    const auto images = file.array("index", path).as<std::int64_t>();
-    const auto losses = file.array("loss", path).as<double>();
-    AFFINIS_CHECK(images.size() == losses.size(), ErrorCode::kFormat,
-                  "{}: {} losses for {} images; make the file anew", path.string(), losses.size(),
-                  images.size());
-    const std::string task = file.attributes.value("task", "");
-    const std::string network = file.attributes.value("network", "");
-    AFFINIS_CHECK(!task.empty() && !network.empty(), ErrorCode::kFormat,
-                  "{} does not say its task or network; make the file anew", path.string());
-    targets[task].push_back(
-        {path, network, {images.begin(), images.end()}, {losses.begin(), losses.end()}});
+    const bool finished = std::filesystem::exists(folder / job.folder / kDoneFile) && std::filesystem::exists(path);
+    place->second.seeds.push_back(finished ? std::optional(read_loss_file(path)) : std::nullopt);
+  }
+  std::map<std::string, std::vector<Network>> targets;
+  for (const std::string& name : order) {
+    Network& network = networks.at(name);
+    if (network.seeds.front()) targets[network.first().task].push_back(std::move(network));
   }
   return targets;
 }
 
-taxonomy::LossTable make_table(const std::string& target, std::vector<Losses> networks) {
+taxonomy::LossTable make_table(const std::string& target, std::vector<Network> networks) {
   std::stable_sort(networks.begin(), networks.end(),
-                   [](const Losses& a, const Losses& b) { return a.place() < b.place(); });
-  taxonomy::LossTable table;
-  table.target = target;
-  table.images = networks.front().images;
-  for (const Losses& losses : networks) {
-    AFFINIS_CHECK(losses.images == table.images, ErrorCode::kData,
-                  "{} compares other images than the other networks of {}; remove its job folder "
-                  "and run again",
-                  losses.path.string(), target);
-    table.networks.push_back(losses.network);
-    table.losses.insert(table.losses.end(), losses.losses.begin(), losses.losses.end());
+                   [](const Network& a, const Network& b) { return a.place() < b.place(); });
+  std::size_t seeds = 1;
+  for (const Network& network : networks) seeds = std::max(seeds, network.seeds.size());
+  std::vector<taxonomy::LossTable> tables(seeds);
+  const std::vector<std::int64_t>& images = networks.front().first().images;
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    tables[seed].target = target;
+    tables[seed].images = images;
+    for (const Network& network : networks) {
+      tables[seed].networks.push_back(network.first().network);
+      const std::optional<Losses>& losses = network.seeds.size() == 1 ? network.seeds.front() : network.seeds[seed];
+      AFFINIS_CHECK(!losses || losses->images == images, ErrorCode::kData,
+                    "{} compares other images than the other networks of {}; remove its job folder "
+                    "and run again",
+                    losses->path.string(), target);
+      std::vector<double>& all = tables[seed].losses;
+      if (losses) {
+        all.insert(all.end(), losses->losses.begin(), losses->losses.end());
+      } else {
+        all.insert(all.end(), images.size(), std::numeric_limits<double>::quiet_NaN());
+      }
+    }
   }
-  return table;
+  return taxonomy::join_seeds(tables);
 }
 
 /// Nothing when the run's data set is gone.
@@ -137,9 +179,9 @@ RunLosses read_run_losses(const std::filesystem::path& folder, Logger& logger) {
   for (auto& [target, networks] : read_losses(folder, plan)) {
     const bool any_transfer =
         std::any_of(networks.begin(), networks.end(),
-                    [](const Losses& losses) { return losses.place() == kOwnNetworks.size(); });
+                    [](const Network& network) { return network.place() == kOwnNetworks.size(); });
     const bool own = std::any_of(networks.begin(), networks.end(),
-                                 [](const Losses& losses) { return losses.place() == 0; });
+                                 [](const Network& network) { return network.place() == 0; });
     if (any_transfer && !own) {
       logger.warning("target {} is left out: its own network did not finish", target);
     }

@@ -9,9 +9,12 @@
 
 namespace affinis::experiments {
 
+/// What stands in a job's name before the seed, where it is not the first one: "transfer/a--t/seed-2".
+inline constexpr const char* kSeedSuffix = "/seed-";
+
 /// What a run's folder holds of per-image test losses.
 struct RunLosses {
-  std::vector<taxonomy::LossTable> tables;  ///< by target; networks: self, baselines, transfers
+  std::vector<taxonomy::LossTable> tables;  ///< by target; networks: self, baselines, transfers; of all seeds (taxonomy/seeds.h)
   std::string gain_against;                 ///< the baseline that the run measures gain against
 };
 

@@ -18,6 +18,7 @@
 #include "framework/core/json_number.h"
 #include "taxonomy/affinity.h"
 #include "taxonomy/bootstrap.h"
+#include "taxonomy/seeds.h"
 #include "taxonomy/transfer_table.h"
 #include "taxonomy/win_rates.h"
 
@@ -38,6 +39,8 @@ struct Affinities {
   std::vector<TargetAffinity> targets;
   taxonomy::TestUnits units;
   std::vector<TargetBootstrap> intervals;
+  std::vector<taxonomy::SeedIntervals> seeds;  ///< where there were several
+  std::size_t trainings = 1;
 };
 
 /// Images of the target that each network lacks; nothing is known of a win-rate matrix without
@@ -58,7 +61,7 @@ std::int64_t fewest_shared(const taxonomy::Tournament& tournament) {
   return fewest;
 }
 
-nlohmann::json tournament_json(const TargetAffinity& target) {
+nlohmann::json tournament_json(const TargetAffinity& target, std::size_t seeds) {
   const taxonomy::Tournament& tournament = target.tournament;
   const std::size_t count = tournament.networks.size();
   nlohmann::json wins = nlohmann::json::array();
@@ -67,7 +70,7 @@ nlohmann::json tournament_json(const TargetAffinity& target) {
     wins.push_back(std::vector<double>(begin, begin + static_cast<std::ptrdiff_t>(count)));
   }
   return {{"target", tournament.target},
-          {"images", tournament.images},
+          {"images", tournament.images / static_cast<std::int64_t>(seeds)},
           {"networks", tournament.networks},
           {"lacking_images", lacking_images(tournament)},
           {"fewest_shared_images", fewest_shared(tournament)},
@@ -91,7 +94,8 @@ nlohmann::json affinities_json(const Affinities& found, const Flags& flags) {
   nlohmann::json tournaments = nlohmann::json::array();
   for (std::size_t t = 0; t < found.targets.size(); ++t) {
     for (const taxonomy::TransferRow& row : found.targets[t].rows) rows.push_back(row_json(row));
-    tournaments.push_back(tournament_json(found.targets[t]));
+    tournaments.push_back(tournament_json(found.targets[t], found.trainings));
+    if (!found.seeds.empty()) tournaments.back()["seeds"] = seeds_json(found.seeds[t]);
     if (!found.intervals.empty()) {
       tournaments.back()["intervals"] =
           intervals_json(found.intervals[t], found.units, flags.bootstrap);
@@ -128,6 +132,10 @@ Affinities from_losses(Flags& flags, Logger& logger) {
   const taxonomy::AffinityOptions options = flags.affinity();
   for (const taxonomy::LossTable& losses : tables) {
     found.targets.push_back(taxonomy::target_affinity(losses, options));
+    found.trainings = std::max(found.trainings, losses.seeds);
+  }
+  for (std::size_t t = 0; t < tables.size() && found.trainings > 1; ++t) {
+    found.seeds.push_back(taxonomy::seed_intervals(tables[t], found.targets[t], options, flags.bootstrap.level));
   }
   if (flags.bootstrap.draws == 0) return found;
   found.units = flags.units(tables);
@@ -163,7 +171,11 @@ void run_affinity(Flags& flags, bool drawing_asked_for, Logger& logger) {
     table.rows.insert(table.rows.end(), target.rows.begin(), target.rows.end());
     say_what_is_lacking(target.tournament, logger);
   }
-  if (!found.intervals.empty()) taxonomy::add_interval_columns(table, found.intervals);
+  if (!found.seeds.empty()) {
+    taxonomy::add_seed_columns(table, found.seeds, found.intervals);
+  } else if (!found.intervals.empty()) {
+    taxonomy::add_interval_columns(table, found.intervals);
+  }
   say_what_is_noise(found, logger);
   if (!flags.out.empty()) taxonomy::write_transfer_table(flags.out, table);
   if (flags.json) {

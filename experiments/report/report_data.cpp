@@ -78,6 +78,34 @@ Shape multi_task_shape() {
   return Shape::object({{"trainings", Shape::list(training).required()}, {"pareto", Shape::list(plane)}, {"partners", partners}});
 }
 
+/// How chains of transfers compare with direct ones, as `chains` in experiments/study writes it.
+Shape chains_shape() {
+  std::vector<std::pair<std::string, Shape>> row = {{"first", Shape::text().required()}, {"through", Shape::text().required()}, {"target", Shape::text().required()}};
+  for (const char* measure : {"loss", "gain", "quality"}) {
+    for (const char* way : {"_direct", "_through", "_chain"}) row.emplace_back(std::string(measure) + way, Shape::number());
+  }
+  for (const char* win : {"win_over_direct", "win_over_through"}) {
+    for (const char* end : {"", "_low", "_high"}) row.emplace_back(std::string(win) + end, Shape::number());
+  }
+  return Shape::object({{"asked", Shape::text()}, {"rows", Shape::list(Shape::object(row)).required()}});
+}
+
+/// What a sweep over the number of transfer images gave, as `data_size` in experiments/study writes it.
+Shape data_size_shape() {
+  std::vector<std::pair<std::string, Shape>> row = {{"setting", Shape::text()},           {"images", Shape::number()}, {"target", Shape::text().required()},
+                                                    {"sources", Shape::text().required()}, {"order", Shape::number()},  {"kind", Shape::text().required()}};
+  for (const char* measure : {"affinity", "gain", "quality", "loss"}) {
+    for (const char* end : {"", "_low", "_high"}) row.emplace_back(std::string(measure) + end, Shape::number());
+  }
+  const Shape best = Shape::object({{"setting", Shape::text()}, {"target", Shape::text().required()}, {"images", Shape::number()}, {"sources", Shape::text().required()},
+                                    {"gain", Shape::number()}, {"quality", Shape::number()}, {"intervals", Shape::flag()}, {"tied", Shape::number()}});
+  const Shape study = Shape::object({{"folder", Shape::text().required()}, {"setting", Shape::text()}, {"images", Shape::number()}, {"finished", Shape::flag()}});
+  return Shape::object({{"rows", Shape::list(Shape::object(row)).required()},
+                        {"seeds", Shape::number()},
+                        {"best", Shape::list(best).required()},
+                        {"combinations", Shape::list(study).required()}});
+}
+
 Shape summary_shape() {
   const Shape metric = Shape::object({{"name", Shape::text().required()}, {"unit", Shape::text()}, {"value", Shape::number()}, {"higher_is_better", Shape::flag()}});
   const Shape point = Shape::object({{"step", Shape::number().required()}, {"train_loss", Shape::number()}, {"validation_loss", Shape::number()}});
@@ -87,7 +115,8 @@ Shape summary_shape() {
                                        {"seconds", Shape::number()},
                                        {"images", Shape::number()},
                                        {"steps", Shape::number()},
-                                       {"curve", Shape::list(point)}});
+                                       {"curve", Shape::list(point)},
+                                       {"seed_losses", Shape::object({{"values", Shape::list(Shape::number())}, {"low", Shape::number()}, {"high", Shape::number()}})}});
   const Shape paths = Shape::list(Shape::text());
   const Shape task = Shape::object({{"name", Shape::text().required()},
                                     {"display_name", Shape::text()},
@@ -110,7 +139,8 @@ Shape summary_shape() {
                                                                        {"units", Shape::number()},
                                                                        {"draws", Shape::number()},
                                                                        {"level", Shape::number()},
-                                                                       {"noise", Shape::flag()}})}});
+                                                                       {"noise", Shape::flag()}})},
+                                          {"seeds", Shape::object({{"seeds", Shape::number()}, {"level", Shape::number()}})}});
   const Shape tuned = Shape::object({{"task", Shape::text().required()},
                                      {"policy", Shape::text().required()},
                                      {"images", Shape::number().required()},
@@ -139,9 +169,12 @@ Shape summary_shape() {
        {"tasks", Shape::list(task)},
        {"tournaments", Shape::list(tournament)},
        {"multi_task", multi_task_shape()},
+       {"data_size", data_size_shape()},
+       {"chains", chains_shape()},
        {"baselines", Shape::map(Shape::object({{"gain_against", Shape::text()}, {"shallow_gain", Shape::map(Shape::number())}}))},
        {"costs", Shape::list(Shape::object({{"stage", Shape::text().required()}, {"jobs", Shape::number()}, {"seconds", Shape::number()}}))},
        {"seconds", Shape::number()},
+       {"seeds", Shape::number()},
        {"dropped", Shape::list(Shape::object({{"target", Shape::text().required()}, {"sources", Shape::text().required()}, {"steps", Shape::number()}, {"leader", Shape::text()}, {"win_rate", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}}))},
        {"not_tried", Shape::list(Shape::object({{"order", Shape::number().required()}, {"possible", Shape::number()}, {"tried", Shape::number()}}))},
        {"finetune", Shape::object({{"source", Shape::text()}, {"rows", Shape::list(tuned)}, {"networks", Shape::map(Shape::number())}})},

@@ -1,6 +1,7 @@
 #include "experiments/study/analysis.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "framework/core/error.h"
@@ -21,13 +22,6 @@ void add_losses(taxonomy::LossTable& table, const std::string& network, const st
                 table.target);
   table.networks.push_back(network);
   table.losses.insert(table.losses.end(), losses.losses.begin(), losses.losses.end());
-}
-
-/// A task's own network and its baselines: name in loss tables, job.
-std::vector<std::pair<std::string, std::string>> own_jobs(const std::string& task) {
-  std::vector<std::pair<std::string, std::string>> jobs = {{transfer::kSelfRole, StudyGraph::network_job(task)}};
-  for (const char* role : kBaselineRoles) jobs.emplace_back(role, StudyGraph::baseline_job(role, task));
-  return jobs;
 }
 
 /// Every set of `size` of the items, in lexicographic order of positions.
@@ -55,6 +49,34 @@ taxonomy::AffinityOptions affinity_options(const StudyGraph& study) {
 
 }  // namespace
 
+taxonomy::LossTable losses_of(const std::string& target, const std::vector<NetworkJobs>& networks, const Results& results) {
+  std::size_t count = 1;
+  for (const NetworkJobs& each : networks) count = std::max(count, each.jobs.size());
+  std::vector<taxonomy::LossTable> seeds(count);
+  for (std::size_t seed = 0; seed < count; ++seed) {
+    taxonomy::LossTable& table = seeds[seed];
+    table.target = target;
+    table.images = seeds.front().images;
+    for (const NetworkJobs& each : networks) {
+      if (!results.contains(each.jobs.front())) continue;
+      const auto it = results.find(each.jobs[each.jobs.size() == 1 ? 0 : seed]);
+      if (it != results.end()) {
+        add_losses(table, each.network, it->second);
+        continue;
+      }
+      table.networks.push_back(each.network);
+      table.losses.insert(table.losses.end(), table.images.size(), std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  return taxonomy::join_seeds(seeds);
+}
+
+std::vector<NetworkJobs> own_jobs(const StudyGraph& study, const std::string& task) {
+  std::vector<NetworkJobs> jobs = {{transfer::kSelfRole, {StudyGraph::network_job(task)}}};
+  for (const char* role : kBaselineRoles) jobs.push_back({role, study.baseline_jobs(role, task)});
+  return jobs;
+}
+
 Results results_of(const run::RunSummary& summary) {
   Results results;
   for (const auto& [name, outcome] : summary.jobs) {
@@ -67,38 +89,26 @@ Results results_of(const run::RunSummary& summary) {
 std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const Results& results, Logger& logger) {
   std::vector<taxonomy::LossTable> tables;
   for (const std::string& target : study.targets()) {
-    taxonomy::LossTable table;
-    table.target = target;
-    std::vector<std::pair<std::string, std::string>> jobs = own_jobs(target);
+    std::vector<NetworkJobs> networks = own_jobs(study, target);
     std::size_t transfers = 0;
     for (const run::Job& job : study.graph().jobs()) {
       if (!is_whole_transfer(job) || job.spec.at("target") != target) continue;
-      const auto sources = job.spec.at("sources").get<std::vector<std::string>>();
-      jobs.emplace_back(join(sources, "+"), job.name);
+      const Candidate candidate{job.spec.at("sources").get<std::vector<std::string>>(), target};
+      networks.push_back({join(candidate.sources, "+"), study.transfer_jobs(candidate)});
       transfers += results.contains(job.name) ? 1 : 0;
     }
-    if (transfers == 0 || !results.contains(jobs.front().second)) {
+    if (transfers == 0 || !results.contains(networks.front().jobs.front())) {
       logger.warning("target {} is left out of the taxonomy: {}", target,
                      transfers == 0 ? "none of its transfers finished" : "its own network did not finish");
       continue;
     }
-    for (const auto& [network, job] : jobs) {
-      const auto it = results.find(job);
-      if (it != results.end()) add_losses(table, network, it->second);
-    }
-    tables.push_back(std::move(table));
+    tables.push_back(losses_of(target, networks, results));
   }
   return tables;
 }
 
-taxonomy::LossTable own_losses(const std::string& task, const Results& results) {
-  taxonomy::LossTable table;
-  table.target = task;
-  for (const auto& [network, job] : own_jobs(task)) {
-    const auto it = results.find(job);
-    if (it != results.end()) add_losses(table, network, it->second);
-  }
-  return table;
+taxonomy::LossTable own_losses(const StudyGraph& study, const std::string& task, const Results& results) {
+  return losses_of(task, own_jobs(study, task), results);
 }
 
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
@@ -108,17 +118,22 @@ std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const 
   return result;
 }
 
-Intervals intervals(const StudyGraph& study, const Results& results, std::vector<taxonomy::LossTable> tables,
-                    const std::vector<taxonomy::TargetAffinity>& affinities, Logger& logger) {
-  Intervals result;
-  result.options.draws = study.options().taxonomy.draws;
-  if (result.options.draws == 0 || tables.empty()) return result;
+void add_buildings(const StudyGraph& study, const Results& results, taxonomy::LossTable& table) {
   const auto rendered = results.find(transfer::kDataJob);
   const data::DataSet data(rendered != results.end() ? rendered->second : std::filesystem::path(study.options().data.folder));
   const data::Store& store = data.split(data::kTestSplit);
-  for (taxonomy::LossTable& table : tables) {
-    for (const std::int64_t image : table.images) table.buildings.push_back(store.key(image).building);
+  for (const std::int64_t image : table.images) table.buildings.push_back(store.key(image).building);
+}
+
+Intervals intervals(const StudyGraph& study, const Results& results, std::vector<taxonomy::LossTable> tables,
+                    const std::vector<taxonomy::TargetAffinity>& affinities, Logger& logger) {
+  Intervals result;
+  for (std::size_t t = 0; t < tables.size() && study.options().search.seeds > 1; ++t) {
+    result.seeds.push_back(taxonomy::seed_intervals(tables[t], affinities[t], affinity_options(study), result.options.level));
   }
+  result.options.draws = study.options().taxonomy.draws;
+  if (result.options.draws == 0 || tables.empty()) return result;
+  for (taxonomy::LossTable& table : tables) add_buildings(study, results, table);
   try {
     result.units = taxonomy::test_units(tables);
     if (result.units.count < 2) return result;

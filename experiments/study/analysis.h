@@ -10,6 +10,7 @@
 #include "framework/run/coordinator.h"
 #include "taxonomy/affinity.h"
 #include "taxonomy/bootstrap.h"
+#include "taxonomy/seeds.h"
 #include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
@@ -18,8 +19,8 @@ namespace affinis::experiments {
 using Results = std::map<std::string, std::filesystem::path>;
 Results results_of(const run::RunSummary& summary);
 
-/// Per-image test losses of all that was tried, one table a target: "self", baselines, transfers. Targets without a finished transfer
-/// or without their own network are left out, with a warning.
+/// Per-image test losses of all that was tried, of all seeds, one table a target: "self", baselines, transfers. Targets without a finished
+/// transfer or without their own network are left out, with a warning. A network of which the first training failed is left out, too.
 std::vector<taxonomy::LossTable> collect_losses(const StudyGraph& study, const Results& results, Logger& logger);
 
 /// Transfers of `order` sources that are worth trying (Zamir et al. 2018, supplement): for each target all sets of that many among its
@@ -30,20 +31,33 @@ std::vector<Candidate> next_order(const StudyGraph& study, const std::vector<tax
 inline constexpr const char* kBaselineRoles[] = {"scratch", "shallow", "constant", transfer::kRandomEncoderRole};
 
 /// Test losses of one task's own network and its baselines alone, those that are done.
-taxonomy::LossTable own_losses(const std::string& task, const Results& results);
+taxonomy::LossTable own_losses(const StudyGraph& study, const std::string& task, const Results& results);
+
+/// A network in loss tables and the jobs that trained it: one for each seed, or one alone.
+struct NetworkJobs {
+  std::string network;
+  std::vector<std::string> jobs;
+};
+/// A task's own network and its baselines.
+std::vector<NetworkJobs> own_jobs(const StudyGraph& study, const std::string& task);
+/// Those networks whose first training is done, of all seeds; trainings that are missing beyond the first have NaN.
+taxonomy::LossTable losses_of(const std::string& target, const std::vector<NetworkJobs>& networks, const Results& results);
+/// Says of each of the table's images in which building it was taken.
+void add_buildings(const StudyGraph& study, const Results& results, taxonomy::LossTable& table);
 
 /// Affinities of all targets from the tables.
 std::vector<taxonomy::TargetAffinity> affinities(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables);
 
-/// What drawing the test set anew does to a study's numbers.
+/// What drawing the test set anew, and other seeds, do to a study's numbers.
 struct Intervals {
   taxonomy::TestUnits units;
   taxonomy::BootstrapOptions options;
   std::vector<taxonomy::TargetBootstrap> targets;  ///< one a table; empty without draws, or where there is one image only
+  std::vector<taxonomy::SeedIntervals> seeds;      ///< one a table; empty with one seed
 };
 
 /// Intervals of the affinities that were computed from the tables, over whole buildings of the test split where it has enough of them.
-/// Where that fails (too many pairs of networks for memory) there are none, with a warning: a study's results do not wait for them.
+/// With several seeds there are intervals over these, too. Where drawing anew fails (too many pairs of networks for memory) there are none, with a warning: a study's results do not wait for them.
 Intervals intervals(const StudyGraph& study, const Results& results, std::vector<taxonomy::LossTable> tables,
                     const std::vector<taxonomy::TargetAffinity>& affinities, Logger& logger);
 

@@ -7,6 +7,7 @@
 
 #include <fmt/core.h>
 
+#include "experiments/study/chains.h"
 #include "experiments/study/estimate.h"
 #include "experiments/study/study.h"
 #include "experiments/study/study_graph.h"
@@ -44,6 +45,7 @@ std::vector<Candidate> stand_ins(const StudyGraph& study, std::int64_t order) {
 }
 
 std::string stage_of(const run::Job& job) {
+  if (job.kind == transfer::kChainKind || job.stage() == "chain") return "chain";
   if (job.kind != transfer::kTransferKind) return job.stage();
   return fmt::format("transfer, order {}", job.spec.at("sources").size());
 }
@@ -76,6 +78,9 @@ class Planner {
       study_.add_transfers(candidates);
       take_in(false);
     }
+    if (study_.possible_chains().empty()) return;
+    study_.add_chains(choose_chains(study_, {}));
+    take_in(false);
   }
 
   nlohmann::json json() const {

@@ -120,13 +120,13 @@ double model_bytes(const run::Job& job, const SplitSizes& sizes) {
     const double weights = encoder_parameters(spec.study.scale) + heads * decoder_parameters(spec.study.scale);
     return heads * evaluated_bytes(spec.study, sizes) + (spec.keep_weights ? kWeightBytes * weights : 0);
   }
-  if (job.kind == transfer::kEncodeKind) {
-    const transfer::StudySpec study = transfer::encode_spec_from_json(job.spec).study;
+  if (job.kind == transfer::kEncodeKind || job.kind == transfer::kChainKind) {
+    const transfer::StudySpec study = transfer::study_spec_from_json(job.spec.at("study"));
     const double images = used(study.transfer.count, sizes.transfer) + used(study.test.count, sizes.test);
-    constexpr double kChannels = 8;
+    const double channels_kept = job.kind == transfer::kChainKind ? 16 : 8;
     constexpr double kStride = 16;
     return kJobBytes +
-           images * kChannels * square(static_cast<double>(study.scale.image_side) / kStride) * (study.half_precision ? 2 : 4);
+           images * channels_kept * square(static_cast<double>(study.scale.image_side) / kStride) * (study.half_precision ? 2 : 4);
   }
   if (job.kind == transfer::kTransferKind) {
     const transfer::TransferSpec spec = transfer::transfer_spec_from_json(job.spec);

@@ -39,7 +39,8 @@ std::map<std::string, std::filesystem::path> finished_jobs(const std::filesystem
 std::map<std::string, Encoded> read_encodings(const std::map<std::string, std::filesystem::path>& jobs) {
   std::map<std::string, Encoded> result;
   for (const auto& [name, folder] : jobs) {
-    if (!name.starts_with(kEncodeStage)) continue;
+    // Chains are of no task's own encoder.
+    if (!name.starts_with(kEncodeStage) || name.starts_with(transfer::encode_job_name(transfer::kChainPrefix))) continue;
     Encoded& encoded = result[name.substr(std::string(kEncodeStage).size())];
     encoded.training = transfer::read_representations(folder / transfer::kTransferRepresentationsFile);
     encoded.test = transfer::read_representations(folder / transfer::kTestRepresentationsFile);

@@ -198,6 +198,8 @@ void StudyGraph::check_balance() const {
 void StudyGraph::add_joint_training(const JointTraining& training) {
   transfer::JointSpec spec;
   spec.study = spec_;
+  // As for networks of single tasks.
+  spec.study.transfer.count = 0;
   spec.tasks = training.tasks;
   spec.trainer = options_.mtl.trainer;
   spec.trainer.seed = training.seed;

@@ -8,6 +8,7 @@
 #include "experiments/report/report.h"
 #include "experiments/study/adaptive.h"
 #include "experiments/study/analysis.h"
+#include "experiments/study/chains.h"
 #include "experiments/study/expected.h"
 #include "experiments/study/multi_task.h"
 #include "experiments/study/render_job.h"
@@ -137,7 +138,11 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
     taxonomy::TransferTable table;
     table.name = (folder / kTransfersFile).string();
     for (const taxonomy::TargetAffinity& target : computed) table.rows.insert(table.rows.end(), target.rows.begin(), target.rows.end());
-    if (!drawn.targets.empty()) taxonomy::add_interval_columns(table, drawn.targets);
+    if (!drawn.seeds.empty()) {
+      taxonomy::add_seed_columns(table, drawn.seeds, drawn.targets);
+    } else if (!drawn.targets.empty()) {
+      taxonomy::add_interval_columns(table, drawn.targets);
+    }
     taxonomy::write_transfer_table(folder / kTransfersFile, table);
     write_taxonomies(study, table, folder);
   }
@@ -145,6 +150,10 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   nlohmann::json summary = study_summary(study, run, folder, tables, computed, drawn);
   if (!summary["data"].is_null()) summary["data"]["contact_sheet"] = kContactSheetFile;
   if (nlohmann::json multi_task = multi_task_json(study, results, logger); !multi_task.is_null()) summary["multi_task"] = std::move(multi_task);
+  if (nlohmann::json chains = chains_json(study, results, logger); !chains.is_null()) {
+    write_chain_table(folder, chains);
+    summary["chains"] = std::move(chains);
+  }
   write_json(folder / kSummaryFile, summary);
   write_group_tables(study, results, folder);
   write_report(folder, logger);
@@ -174,6 +183,10 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
     const std::vector<Candidate> candidates = next_order(study, collect_losses(study, results_of(run), logger), order);
     if (candidates.empty()) break;
     run = search(candidates, order);
+  }
+  if (!study.possible_chains().empty()) {
+    study.add_chains(choose_chains(study, collect_losses(study, results_of(run), logger)));
+    run = stage(options.search.max_order)();
   }
   if (options.search.adaptive) run = train_what_taxonomies_want(study, std::move(run), stage(options.search.max_order), logger);
   crew.reset();

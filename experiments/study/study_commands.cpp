@@ -12,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "experiments/commands/commands.h"
+#include "experiments/study/data_size.h"
 #include "experiments/study/demo_file.h"
 #include "experiments/study/dry_run.h"
 #include "experiments/study/study.h"
@@ -90,12 +91,16 @@ void run_many(const std::vector<Combination>& combinations, const RunArguments& 
   const std::filesystem::path folder = arguments.out;
   run_sweep(combinations, folder, place, logger);
   nlohmann::json rows = sweep_rows(folder);
+  const bool by_size = std::filesystem::exists(folder / kDataSizeFile);
   if (!arguments.json) {
     fmt::print("{}table: {}\n", sweep_text(rows), (folder / kSweepTableFile).string());
+    if (by_size) fmt::print("curves by data size: {}\nreport: {}\n", (folder / kDataSizeFile).string(), report_of(folder));
     return;
   }
   for (nlohmann::json& row : rows) row["report"] = report_of(folder / row.at("folder").get<std::string>());
-  print_json({{"folder", folder.string()}, {"table", (folder / kSweepTableFile).string()}, {"combinations", rows}});
+  nlohmann::json told = {{"folder", folder.string()}, {"table", (folder / kSweepTableFile).string()}, {"combinations", rows}};
+  if (by_size) told.update({{"data_size", (folder / kDataSizeFile).string()}, {"report", report_of(folder)}});
+  print_json(told);
 }
 
 /// A sweep's combinations are planned one by one: what they share is counted for each of them.

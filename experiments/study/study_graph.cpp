@@ -4,6 +4,9 @@
 #include <set>
 #include <utility>
 
+#include "experiments/commands/run_losses.h"
+#include "experiments/study/epochs_by_images.h"
+#include "experiments/study/estimate.h"
 #include "experiments/study/render_job.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
@@ -44,14 +47,22 @@ std::vector<std::string> resolve(const task::TaskRegistry& registry, const std::
   return {result.begin(), result.end()};
 }
 
+/// Baselines that transfers are compared with: on the same images, so that they are trained as often.
+bool is_on_little_data(const std::string& role) { return role == "scratch" || role == "shallow"; }
+
 }  // namespace
 
-bool is_whole_transfer(const run::Job& job) { return job.kind == transfer::kTransferKind && !job.spec.contains("until"); }
+bool is_whole_transfer(const run::Job& job) {
+  if (job.kind != transfer::kTransferKind || job.spec.contains("until")) return false;
+  const Candidate candidate{job.spec.at("sources").get<std::vector<std::string>>(), job.spec.at("target").get<std::string>()};
+  return job.name == candidate.job_name();
+}
 
 std::string Candidate::job_name() const { return "transfer/" + join(sources, "+") + "--" + target; }
 
 StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskRegistry> registry)
     : options_(std::move(options)), registry_(std::move(registry)), spec_(study_spec(options_)) {
+  if (!options_.search.epochs_by_images.empty()) epochs_ = epochs_for(options_.search.epochs_by_images, split_sizes(options_).transfer);
   const TaskOptions& chosen = options_.tasks;
   const std::vector<std::string> dictionary = resolve(*registry_, chosen.names.empty() ? registry_->names() : chosen.names);
   for (const bool as_source : {true, false}) {
@@ -69,6 +80,7 @@ StudyGraph::StudyGraph(StudyOptions options, std::shared_ptr<const task::TaskReg
                 "[tasks] leaves {} sources and {} targets; a study needs at least one of each", sources_.size(), targets_.size());
   std::set_union(sources_.begin(), sources_.end(), targets_.begin(), targets_.end(), std::back_inserter(tasks_));
   if (transfers) find_joint_sources();
+  find_possible_chains();
   // Refused here, before anything is written.
   check_balance();
   for (const std::string& override : chosen.overrides) {
@@ -87,21 +99,49 @@ transfer::TrainSpec StudyGraph::train_spec(const std::string& task, const std::s
   spec.role = role;
   spec.keep_weights = role == transfer::kSelfRole || options_.search.keep_weights;
   spec.validation_images = role == transfer::kSelfRole ? options_.data.validation_images : 0;
-  const bool little_data = role == "scratch" || role == "shallow";
+  const bool little_data = is_on_little_data(role);
   spec.split = little_data ? data::kTransferSplit : data::kTrainSplit;
+  // Learning curves are measured on images of the whole transfer split: a network stays what it is when transfers learn from fewer.
+  if (!little_data) spec.study.transfer.count = 0;
   const bool network = role == transfer::kSelfRole;
   const bool random = role == transfer::kRandomEncoderRole || (network && !registry_->get(task)->info.encoder_learns);
   spec.trunk = role == "constant"  ? transfer::TrunkKind::kConstant
                : role == "shallow" ? transfer::TrunkKind::kShallow
                : random            ? transfer::TrunkKind::kRandom
                                    : transfer::TrunkKind::kEncoder;
-  spec.trainer = options_.trainer(network || random ? "network" : little_data ? "scratch" : "constant", task);
+  spec.trainer = little_data ? little_data_trainer("scratch", task) : options_.trainer(network || random ? "network" : "constant", task);
   return spec;
 }
 
 void StudyGraph::add_training(const std::string& task, const std::string& role) {
-  const std::string name = role == transfer::kSelfRole ? network_job(task) : baseline_job(role, task);
-  graph_.add(transfer::make_train_job(train_spec(task, role), name, data_inputs()));
+  transfer::TrainSpec spec = train_spec(task, role);
+  for (const std::string& job : role == transfer::kSelfRole ? std::vector{network_job(task)} : baseline_jobs(role, task)) {
+    graph_.add(transfer::make_train_job(spec, job, data_inputs()));
+    ++spec.trainer.seed;
+  }
+}
+
+train::TrainerOptions StudyGraph::little_data_trainer(const std::string& section, const std::string& task) const {
+  train::TrainerOptions trainer = options_.trainer(section, task);
+  // Steps of one task's override have the last word, as they have over epochs.
+  if (epochs_ > 0) trainer.epochs = epochs_;
+  return trainer;
+}
+
+std::vector<std::string> StudyGraph::seeded_jobs(const std::string& job, const std::string& section, const std::string& task) const {
+  std::vector<std::string> jobs = {job};
+  const std::int64_t first = options_.trainer(section, task).seed;
+  for (std::int64_t seed = first + 1; seed < first + options_.search.seeds; ++seed) jobs.push_back(fmt::format("{}{}{}", job, kSeedSuffix, seed));
+  return jobs;
+}
+
+std::vector<std::string> StudyGraph::transfer_jobs(const Candidate& candidate) const {
+  return seeded_jobs(candidate.job_name(), "transfer", candidate.target);
+}
+
+std::vector<std::string> StudyGraph::baseline_jobs(const std::string& role, const std::string& task) const {
+  if (!is_on_little_data(role)) return {baseline_job(role, task)};
+  return seeded_jobs(baseline_job(role, task), "scratch", task);
 }
 
 void StudyGraph::add_networks() {
@@ -184,9 +224,12 @@ transfer::TransferSpec StudyGraph::transfer_spec(const Candidate& candidate) con
   spec.study = spec_;
   spec.sources = candidate.sources;
   spec.target = candidate.target;
-  spec.trainer = options_.trainer("transfer", candidate.target);
+  spec.trainer = little_data_trainer("transfer", candidate.target);
   spec.clip_sigma = options_.search.clip_sigma;
   spec.keep_weights = options_.search.keep_weights;
+  // All that may ever begin a chain, so that another list of chains trains none of them anew.
+  spec.keep_function = !possible_chains_.empty() && candidate.sources.size() == 1 && candidate.sources.front() != candidate.target &&
+                       std::find(sources_.begin(), sources_.end(), candidate.target) != sources_.end();
   return spec;
 }
 
@@ -199,7 +242,11 @@ std::vector<std::string> StudyGraph::encodings_of(const Candidate& candidate) co
 void StudyGraph::add_transfers(const std::vector<Candidate>& candidates, std::int64_t from) {
   for (const Candidate& candidate : candidates) {
     const std::string earlier = from > 0 ? transfer::rung_job_name(candidate.sources, candidate.target, from) : "";
-    graph_.add(transfer::make_transfer_job(transfer_spec(candidate), candidate.job_name(), encodings_of(candidate), data_inputs(), earlier));
+    transfer::TransferSpec spec = transfer_spec(candidate);
+    for (const std::string& job : transfer_jobs(candidate)) {
+      graph_.add(transfer::make_transfer_job(spec, job, encodings_of(candidate), data_inputs(), earlier));
+      ++spec.trainer.seed;
+    }
   }
 }
 
@@ -235,6 +282,7 @@ std::vector<run::ExpectedJobs> StudyGraph::expected_transfers(std::int64_t first
       const std::int64_t best = std::min(top(order), static_cast<std::int64_t>(sources_.size()) - (own ? 1 : 0));
       std::int64_t sets = order <= best ? 1 : 0;
       for (std::int64_t k = 0; k < order; ++k) sets = sets * (best - k) / (k + 1);
+      sets *= options_.search.seeds;
       jobs.jobs += sets;
       jobs.cost += static_cast<double>(sets) * transfer::make_transfer_job(transfer_spec({{}, target}), "", {}, {}).cost;
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <map>
 #include <memory>
 #include <string>
@@ -19,6 +20,17 @@ struct Candidate {
 
   bool operator==(const Candidate&) const = default;
   /// "transfer/a+b--t".
+  std::string job_name() const;
+};
+
+/// A transfer from a transfer: what the transfer function first -> through makes of first's representations, read by a third network.
+struct Chain {
+  std::string first;
+  std::string through;
+  std::string target;
+
+  auto operator<=>(const Chain&) const = default;
+  /// "chain/a>b--c".
   std::string job_name() const;
 };
 
@@ -96,6 +108,14 @@ class StudyGraph {
   /// Every source to every target.
   std::vector<Candidate> first_order() const;
 
+  /// "a>b>c". Throws Error(kUsage/kConfig) for tasks that cannot stand where they do.
+  Chain parse_chain(const std::string& text) const;
+  /// Chains that may be asked for: those that search.chains names, or all of three different tasks where it has a word.
+  const std::vector<Chain>& possible_chains() const { return possible_chains_; }
+  /// Encodes the chains' first transfers, which must be in the graph, and trains the second ones. Those of all seeds read the first seed's.
+  void add_chains(const std::vector<Chain>& chains);
+  std::vector<std::string> chain_jobs(const Chain& chain) const;
+
   /// How many transfers of `first` or more sources the sampling rule will bring, for progress and time left.
   std::vector<run::ExpectedJobs> expected_transfers(std::int64_t first) const;
   /// How many of a target's best first-order sources transfers of `order` sources are made of.
@@ -105,17 +125,25 @@ class StudyGraph {
   /// "finetune/<task>/<policy>/<images>/<seed>", "all" for 0 images.
   static std::string finetune_job(const std::string& task, const std::string& policy, std::int64_t images, std::int64_t seed);
   static std::string baseline_job(const std::string& role, const std::string& task) { return role + "/" + task; }
+  /// Jobs of one transfer to its end, one for each of search.seeds: "transfer/a--t", "transfer/a--t/seed-2", ...
+  std::vector<std::string> transfer_jobs(const Candidate& candidate) const;
+  /// The same of a baseline; one job alone for those that are not trained on the transfer split.
+  std::vector<std::string> baseline_jobs(const std::string& role, const std::string& task) const;
 
  private:
   std::vector<std::string> data_inputs() const;
   transfer::TransferSpec transfer_spec(const Candidate& candidate) const;
   transfer::TrainSpec train_spec(const std::string& task, const std::string& role) const;
+  /// Trainer settings of what learns on the transfer images ("transfer", "scratch"), as long as search.epochs_by_images says.
+  train::TrainerOptions little_data_trainer(const std::string& section, const std::string& task) const;
+  std::vector<std::string> seeded_jobs(const std::string& job, const std::string& section, const std::string& task) const;
   void add_training(const std::string& task, const std::string& role);
   std::vector<std::vector<std::string>> joint_groups() const;
   std::vector<std::string> group_of(const std::string& names) const;
   void add_joint_training(const JointTraining& training);
   void add_encoding(const std::string& source);
   void find_joint_sources();
+  void find_possible_chains();
   /// Throws where [balance] does not fit the joint networks of the study, before anything is written.
   void check_balance() const;
   std::vector<std::string> balancers() const;
@@ -125,6 +153,8 @@ class StudyGraph {
   StudyOptions options_;
   std::shared_ptr<const task::TaskRegistry> registry_;
   transfer::StudySpec spec_;
+  std::vector<Chain> possible_chains_;
+  std::int64_t epochs_ = 0;  ///< of trainings on the transfer images; 0: as their sections say
   std::vector<std::string> sources_;
   std::vector<std::string> targets_;
   std::vector<std::string> tasks_;
@@ -134,7 +164,7 @@ class StudyGraph {
   std::map<std::string, JointTraining> joint_sources_;
 };
 
-/// Whether the job is a transfer trained to its end, not a rung of one.
+/// Whether the job is a transfer trained to its end, not a rung of one, with the first of its seeds.
 bool is_whole_transfer(const run::Job& job);
 
 }  // namespace affinis::experiments

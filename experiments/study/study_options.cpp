@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "experiments/study/epochs_by_images.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/text.h"
@@ -35,6 +36,16 @@ void check_finetune(const StudyOptions& options) {
     } catch (const Error& error) {
       throw Error(ErrorCode::kConfig, error.sentence()).within("finetune.policies");
     }
+  }
+}
+
+void check_epochs(const StudyOptions& options) {
+  if (options.search.epochs_by_images.empty()) return;
+  static_cast<void>(epochs_for(options.search.epochs_by_images, 1));
+  for (const auto& [section, trainer] : {std::pair("transfer", &options.transfer), std::pair("scratch", &options.scratch)}) {
+    AFFINIS_CHECK(trainer->steps == 0, ErrorCode::kConfig,
+                  "search.epochs_by_images says how long to train, but {}.steps is {}; set {}.steps = 0 or leave search.epochs_by_images empty", section,
+                  trainer->steps, section);
   }
 }
 
@@ -138,6 +149,10 @@ const std::vector<OptionField>& SearchOptions::fields() {
              "for order 2, 3, 4, ...: all sets of that many among a target's best so many first-order sources (the last one stands for "
              "higher orders)",
              {.minimum = 2, .maximum = 26}),
+      option("seeds", &SearchOptions::seeds,
+             "how often each transfer and each baseline on the same images (scratch, shallow) is trained, with the seeds of [transfer] and [scratch] and "
+             "those that follow; with two or more, intervals are over seeds",
+             {.minimum = 1, .maximum = 100}),
       option("adaptive", &SearchOptions::adaptive,
              "drop transfers that lag behind before they are trained to their end (successive halving), for less than half of the steps; those "
              "that an optimal taxonomy could want are trained after all; the report says which were dropped"),
@@ -151,6 +166,12 @@ const std::vector<OptionField>& SearchOptions::fields() {
       option("constant", &SearchOptions::constant, "fit the best constant guess, which says whether a network has learnt"),
       option("random_encoder", &SearchOptions::random_encoder,
              "train each task's head on an encoder that stays as it was drawn, which says whether the encoder has learnt"),
+      option("epochs_by_images", &SearchOptions::epochs_by_images,
+             "epochs of transfers, scratch and shallow by the number of transfer images, each images:epochs (up to so many images; more:15 beyond the "
+             "largest), or paper for Taskonomy's 100:1000, 500:400, 1000:200, 2000:100, 8000:50, 16000:30, more:15; empty: what [transfer] and [scratch] say"),
+      option("chains", &SearchOptions::chains,
+             "transfers of transfers, compared with the direct ones but in no taxonomy: first>through>target (edge2d>rgb2depth>reshade), all (every three "
+             "tasks), or best (for each target through its three best sources, from the three best sources of each); empty: none"),
       option("clip_sigma", &SearchOptions::clip_sigma,
              "while a transfer trains, representations are clipped to the batch's mean and so many deviations; 0: never", {.minimum = 0}),
       option("half_precision", &SearchOptions::half_precision, "keep representations in half precision (4 KiB an image at paper scale)"),
@@ -258,10 +279,19 @@ void StudyOptions::finish() {
   AFFINIS_CHECK(search.max_order <= 1 || !search.top.empty(), ErrorCode::kConfig,
                 "search.top is empty, but search.max_order is {}; say how many of the best sources higher orders are made of",
                 search.max_order);
+  AFFINIS_CHECK(search.seeds == 1 || !search.adaptive, ErrorCode::kConfig,
+                "search.seeds is {}, but search.adaptive drops transfers by one training each; set search.seeds = 1 or search.adaptive = false",
+                search.seeds);
+  AFFINIS_CHECK(search.chains.empty() || !search.adaptive, ErrorCode::kConfig,
+                "search.chains needs every first-order transfer that it is made of, but search.adaptive drops many before their end; empty search.chains or set "
+                "search.adaptive = false");
+  AFFINIS_CHECK(search.chains.empty() || search.max_order > 0, ErrorCode::kConfig,
+                "search.chains names chains of transfers, but search.max_order is 0, so that none is trained; set search.max_order = 1 or more");
   const bool baseline_trained = taxonomy.gain_against == "scratch" ? search.scratch : search.shallow;
   AFFINIS_CHECK(baseline_trained, ErrorCode::kConfig,
                 "taxonomy.gain_against is '{}', but search.{} is false; switch it on or measure gain against the other baseline",
                 taxonomy.gain_against, taxonomy.gain_against);
+  check_epochs(*this);
   for (const char* section : {"network", "scratch", "constant", "transfer"}) check_trainer(section, trainer(section, ""));
   check_trainer("mtl", mtl.trainer);
   for (const std::string& balancer : mtl.balancers) {

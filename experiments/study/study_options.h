@@ -63,6 +63,7 @@ struct DataOptions {
 struct SearchOptions {
   std::int64_t max_order = 2;  ///< 0: networks and baselines alone
   std::vector<std::int64_t> top = {5, 5, 6};  ///< order 2, 3, 4: sets are made of a target's best so many sources
+  std::int64_t seeds = 1;  ///< trainings of each transfer and of the baselines on the transfer split, with seeds one after another
   bool adaptive = false;                      ///< successive halving instead of training every transfer to its end
   bool forecast = true;                       ///< adaptive: readouts of encoded images have a say
   std::vector<double> rungs = {0.125, 0.25, 0.5};  ///< shares of the steps after which transfers are dropped
@@ -70,6 +71,8 @@ struct SearchOptions {
   bool shallow = true;
   bool constant = true;
   bool random_encoder = true;
+  std::vector<std::string> epochs_by_images;  ///< "1000:200", how long to train on up to so many transfer images; "paper"; empty: as [transfer] says
+  std::vector<std::string> chains;  ///< "a>b>c", "all", "best"
   double clip_sigma = 5;
   bool half_precision = true;
   bool keep_weights = false;

@@ -14,16 +14,42 @@
 #include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "framework/data/data_set.h"
+#include "taxonomy/delta_m.h"
 #include "transfer/job_kinds.h"
 
 namespace affinis::experiments {
 namespace {
 
-/// result.json of a job with what done.json says of its time.
-nlohmann::json network_json(const std::filesystem::path& folder) {
-  nlohmann::json result = read_json(folder / transfer::kResultFile);
-  const nlohmann::json done = read_json(folder / "done.json");
-  result["seconds"] = done.value("seconds", nlohmann::json(nullptr));
+/// Mean of what the trainings hold at one place; null where it is not a number in any of them.
+nlohmann::json mean_at(const std::vector<nlohmann::json>& trainings, const nlohmann::json::json_pointer& place) {
+  std::vector<double> values;
+  for (const nlohmann::json& each : trainings) {
+    if (each.contains(place) && each.at(place).is_number()) values.push_back(each.at(place).get<double>());
+  }
+  return values.empty() ? nlohmann::json(nullptr) : number(taxonomy::student_interval(values).value);
+}
+
+/// result.json of a network with what done.json says of its time. Of several seeds it is the first one's, with means of losses, metrics and
+/// seconds, and "seed_losses": {"values", "low", "high"}.
+nlohmann::json network_json(const std::vector<std::string>& jobs, const Results& results) {
+  std::vector<nlohmann::json> trainings;
+  std::vector<double> losses;
+  for (const std::string& job : jobs) {
+    const auto it = results.find(job);
+    if (it == results.end()) continue;
+    nlohmann::json& training = trainings.emplace_back(read_json(it->second / transfer::kResultFile));
+    const nlohmann::json done = read_json(it->second / "done.json");
+    training["seconds"] = done.value("seconds", nlohmann::json(nullptr));
+    losses.push_back(training.at("mean_loss").is_number() ? training.at("mean_loss").get<double>() : std::nan(""));
+  }
+  nlohmann::json result = trainings.front();
+  if (jobs.size() == 1) return result;
+  using Pointer = nlohmann::json::json_pointer;
+  for (const char* key : {"mean_loss", "seconds"}) result[key] = mean_at(trainings, Pointer("") / key);
+  for (std::size_t i = 0; i < result.at("metrics").size(); ++i) result["metrics"][i]["value"] = mean_at(trainings, Pointer("/metrics") / i / "value");
+  const taxonomy::Interval interval = taxonomy::student_interval(losses);
+  result["seed_losses"] = {{"values", nlohmann::json::array()}, {"low", number(interval.low)}, {"high", number(interval.high)}};
+  for (const double loss : losses) result["seed_losses"]["values"].push_back(number(loss));
   return result;
 }
 
@@ -46,17 +72,18 @@ nlohmann::json task_json(const StudyGraph& study, const std::string& task, const
                          {"loss", info.loss},     {"source", is_in(study.sources())},  {"target", is_in(study.targets())},
                          {"networks", nlohmann::json::object()}, {"transfers", nlohmann::json::object()}};
   nlohmann::json predictions = nlohmann::json::object();
-  const auto add = [&](const char* kind, const std::string& name, const std::string& job) {
-    const auto it = results.find(job);
+  const auto add = [&](const char* kind, const std::string& name, const std::vector<std::string>& jobs) {
+    const auto it = results.find(jobs.front());
     if (it == results.end()) return;
-    json[kind][name] = network_json(it->second);
+    json[kind][name] = network_json(jobs, results);
     predictions[name] = picture_list(it->second, folder, "prediction", pictures);
   };
-  add("networks", transfer::kSelfRole, StudyGraph::network_job(task));
-  for (const char* role : kBaselineRoles) add("networks", role, StudyGraph::baseline_job(role, task));
+  add("networks", transfer::kSelfRole, {StudyGraph::network_job(task)});
+  for (const char* role : kBaselineRoles) add("networks", role, study.baseline_jobs(role, task));
   for (const run::Job& job : study.graph().jobs()) {
     if (!is_whole_transfer(job) || job.spec.at("target") != task) continue;
-    add("transfers", join(job.spec.at("sources").get<std::vector<std::string>>(), "+"), job.name);
+    const Candidate candidate{job.spec.at("sources").get<std::vector<std::string>>(), task};
+    add("transfers", join(candidate.sources, "+"), study.transfer_jobs(candidate));
   }
   const auto own = results.find(StudyGraph::network_job(task));
   if (own != results.end()) {
@@ -67,7 +94,7 @@ nlohmann::json task_json(const StudyGraph& study, const std::string& task, const
   return json;
 }
 
-nlohmann::json tournament_json(const taxonomy::TargetAffinity& affinity) {
+nlohmann::json tournament_json(const taxonomy::TargetAffinity& affinity, std::int64_t seeds) {
   const taxonomy::Tournament& tournament = affinity.tournament;
   nlohmann::json wins = nlohmann::json::array();
   for (std::size_t i = 0; i < tournament.networks.size(); ++i) {
@@ -75,7 +102,7 @@ nlohmann::json tournament_json(const taxonomy::TargetAffinity& affinity) {
     for (std::size_t j = 0; j < tournament.networks.size(); ++j) row.push_back(number(tournament.win(i, j)));
     wins.push_back(std::move(row));
   }
-  return {{"target", tournament.target},         {"images", tournament.images},        {"networks", tournament.networks}, {"wins", wins},
+  return {{"target", tournament.target},         {"images", tournament.images / seeds},  {"networks", tournament.networks}, {"wins", wins},
           {"affinity", affinity.ahp.affinity},   {"iterations", affinity.ahp.iterations}, {"eigenvalue", number(affinity.ahp.eigenvalue)}};
 }
 
@@ -196,12 +223,14 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
                             {"dropped", dropped_json(study)},
                             {"failures", failures_json(run)}};
   if (!options.finetune.policies.empty()) summary["finetune"] = finetune_summary(study, results);
+  if (options.search.seeds > 1) summary["seeds"] = options.search.seeds;
   double seconds = 0;
   for (const nlohmann::json& cost : summary["costs"]) seconds += cost.at("seconds").get<double>();
   summary["seconds"] = seconds;
   for (const std::string& task : study.tasks()) summary["tasks"].push_back(task_json(study, task, results, folder));
   for (std::size_t t = 0; t < affinities.size(); ++t) {
-    nlohmann::json tournament = tournament_json(affinities[t]);
+    nlohmann::json tournament = tournament_json(affinities[t], options.search.seeds);
+    if (!intervals.seeds.empty()) tournament["seeds"] = seeds_json(intervals.seeds[t]);
     if (!intervals.targets.empty()) tournament["intervals"] = intervals_json(intervals.targets[t], intervals.units, intervals.options);
     summary["tournaments"].push_back(std::move(tournament));
   }
@@ -211,7 +240,7 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
     summary["baselines"][table.target] = {{"gain_against", options.taxonomy.gain_against}, {"shallow_gain", shallow}};
   }
   for (nlohmann::json& task : summary["tasks"]) {
-    const taxonomy::LossTable table = own_losses(task.at("name").get<std::string>(), results);
+    const taxonomy::LossTable table = own_losses(study, task.at("name").get<std::string>(), results);
     task["beats_constant"] = win_rate(table, transfer::kSelfRole, "constant");
     task["beats_random_encoder"] = win_rate(table, transfer::kSelfRole, transfer::kRandomEncoderRole);
     task["beats_scratch"] = win_rate(table, transfer::kSelfRole, "scratch");

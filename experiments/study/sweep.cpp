@@ -9,6 +9,7 @@
 #include <fmt/core.h>
 #include <toml++/toml.h>
 
+#include "experiments/study/data_size.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
@@ -312,6 +313,7 @@ void run_sweep(const std::vector<Combination>& combinations, const fs::path& fol
       logger.warning("{}", failed.back());
     }
     write_table(folder);
+    if (sweeps_data_size(folder)) write_data_size(folder, logger);
   }
   AFFINIS_CHECK(failed.empty(), ErrorCode::kData, "{} of {} combinations failed, first {}", failed.size(), combinations.size(), failed.front());
 }

@@ -31,7 +31,8 @@ std::vector<Combination> parse_sweep(std::string_view text, const std::string& n
                                      const std::vector<std::string>& overrides);
 
 /// Runs the combinations one after another, each in its folder below `folder`, with one jobs/ for all of them: a job that several
-/// have in common is done once. Writes sweep.json and, at the end, sweep.csv: what each combination gave. A combination that fails does
+/// have in common is done once. Writes sweep.json and, after each, sweep.csv: what each combination gave; where numbers of transfer images are among
+/// the values, data_size.csv and a report of the whole sweep, too. A combination that fails does
 /// not keep the others from running; Error(kData) then says which. Throws Error(kIo) when another process is at work in `folder`.
 void run_sweep(const std::vector<Combination>& combinations, const std::filesystem::path& folder, RunPlace place, Logger& logger);
 

@@ -25,7 +25,9 @@ function terms() {
       term("Order", "number of sources that a transfer reads together."),
       term("Budget", "how much labelling may cost in all; every task costs 1 unless the settings say otherwise."),
       data.random && data.random.length ? term("Random taxonomy", "sources drawn at random within the budget, then for every target one of the transfers that they allow.") : null,
-      any_interval ? term("Interval", capital(interval_words()) + ". They say what other test images would have given, not what other trainings would have.") : null),
+      any_interval ? term("Interval", capital(interval_words()) + (seeds_told()
+        ? ". They say what trainings of transfers and scratch with other seeds would have given on the same networks, data and test images; what other test images would have given is in transfers.csv."
+        : ". They say what other test images would have given, not what other trainings would have.")) : null),
     data.computed ? make("p", { class: "note" }, "There was no taxonomy.json beside transfers.csv, so that the taxonomies shown were computed when this report was written.") : null);
 }
 

@@ -100,9 +100,10 @@ function affinity_sentence(singles, shown_targets) {
   const better = both.filter((target) => best(target, (order) => order > 1) > best(target, (order) => order === 1));
   if (both.length) says.push("Several sources together have a higher " + score + " than the best single one for " + better.length + " of " + many(both.length, "target") + ".");
   if (rows.some((row) => row.tied_with_best)) {
+    const tellers = seeds_told() ? "the seeds and test images" : "the test images";
     const unsure = shown_targets.filter((target) => rows_to(target).filter((row) => row.tied_with_best && !is_own(row)).length > 1);
-    says.push(unsure.length ? "For " + unsure.length + " of " + many(shown_targets.length, "target") + " the test images do not tell the best transfer from all others: " + list_of(unsure.map(title)) + "."
-      : "The test images tell every target's best transfer from all others.");
+    says.push(unsure.length ? "For " + unsure.length + " of " + many(shown_targets.length, "target") + " " + tellers + " do not tell the best transfer from all others: " + list_of(unsure.map(title)) + "."
+      : capital(tellers) + " tell every target's best transfer from all others.");
   }
   const noisy = (summary.tournaments || []).filter((tournament) => tournament.intervals && tournament.intervals.noise).map((tournament) => tournament.target);
   if (noisy.length) says.push("The ranking of " + list_of(noisy.map(title)) + " is mostly noise: fewer than half of its pairs of transfers are told apart.");

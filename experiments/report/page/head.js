@@ -8,7 +8,7 @@ function head() {
   const facts = [];
   const fact = (value, what) => facts.push(make("div", { class: "fact" }, make("b", {}, value), make("span", {}, what)));
   if (all_tasks.length) fact(String(all_tasks.length), "tasks: " + many(targets.length, "target") + ", " + many(sources_seen.length, "source"));
-  if (transfers) fact(String(transfers), "transfers: " + [...counts].sort((a, b) => a[0] - b[0]).map(([order, count]) => count + " of order " + order).join(", "));
+  if (transfers) fact(String(transfers), "transfers: " + [...counts].sort((a, b) => a[0] - b[0]).map(([order, count]) => count + " of order " + order).join(", ") + (seeds_told() ? "; each trained with " + many(seeds_told().seeds, "seed") : ""));
   const images = (summary.tournaments || []).map((tournament) => tournament.images).filter(known);
   if (images.length) fact(String(Math.max(...images)), "test images in each tournament");
   const judged = [...tasks.values()].filter((task) => known(task.beats_constant));

@@ -62,7 +62,7 @@ function task_page(name, width) {
     if (roles.length) {
       const value_of = (role, metric) => ((task.networks[role].metrics || []).find((other) => other.name === metric.name) || {}).value;
       left.push(table_of([["network", "text"], ["test loss"], ...metrics.map((metric) => [metric.name.replaceAll("_", " ") + (metric.unit ? ", " + metric.unit : "") + (metric.higher_is_better === true ? " ↑" : metric.higher_is_better === false ? " ↓" : "")]), ["images"], ["steps"], ["time"]],
-        roles.map(([role, label]) => make("tr", {}, make("td", { class: "text" }, label), make("td", {}, three(task.networks[role].mean_loss)), metrics.map((metric) => make("td", {}, three(value_of(role, metric)))),
+        roles.map(([role, label]) => make("tr", {}, make("td", { class: "text" }, label), make("td", {}, three(task.networks[role].mean_loss), seed_losses(task.networks[role])), metrics.map((metric) => make("td", {}, three(value_of(role, metric)))),
           make("td", {}, known(task.networks[role].images) ? String(task.networks[role].images) : "–"), make("td", {}, known(task.networks[role].steps) ? String(task.networks[role].steps) : "–"), make("td", {}, duration(task.networks[role].seconds)))), { id: "task-metrics" }, "networks of " + title(name)));
       left.push(make("div", { class: "controls tight" }, csv_button("metrics.csv", () => [["task", "network", "loss", ...metrics.map((metric) => metric.name), "images", "steps", "seconds"],
         ...roles.map(([role]) => [name, role, task.networks[role].mean_loss, ...metrics.map((metric) => value_of(role, metric)), task.networks[role].images, task.networks[role].steps, task.networks[role].seconds])])));
@@ -85,6 +85,12 @@ function task_page(name, width) {
   const shown = task ? task_predictions(task) : null;
   if (shown) parts.push(make("h3", { class: "apart" }, "The same test images through every network"), shown);
   return parts;
+}
+
+// Of a network that was trained with several seeds: the interval of its mean test loss.
+function seed_losses(network) {
+  const told = network.seed_losses;
+  return told && known(told.low) && known(told.high) ? make("small", { class: "interval" }, three(told.low) + " to " + three(told.high)) : null;
 }
 
 // Dots for gain and quality of every transfer to one target, best first, with intervals where there are any.

@@ -139,7 +139,7 @@ function alternatives(cell) {
     : " " + set_title(first.sources) + " would serve it better, but " + list_of(missing.map(title)) + (missing.length > 1 ? " are" : " is") + " not labelled within this budget.";
   const own_interval = interval_of(row_of(chosen.sources, target), objective);
   const tied = ranked.filter((row) => !is_chosen(row) && shared(interval_of(row, objective), own_interval));
-  const noise = own_interval && ranked.length > 1 ? " " + (tied.length ? many(tied.length, "other") + (tied.length === 1 ? " has an interval that overlaps" : " have intervals that overlap") + " with its own (≈): the images do not tell them apart."
+  const noise = own_interval && ranked.length > 1 ? " " + (tied.length ? many(tied.length, "other") + (tied.length === 1 ? " has an interval that overlaps" : " have intervals that overlap") + " with its own (≈): they are not told apart."
     : "No other has an interval that overlaps with its own.") : "";
   return [make("h3", {}, title(target) + ": what it can be learnt from"),
     make("p", {}, "The taxonomy uses " + (is_own(chosen) ? "its own labels" : set_title(chosen.sources)) + (place >= 0 ? ", number " + (place + 1) + " of " + ranked.length + " by " + objective : "") + "." + better + noise),
@@ -152,8 +152,14 @@ function alternatives(cell) {
 }
 const interval_columns = () => measures.filter(has_interval).flatMap((key) => [key + "_low", key + "_high"]);
 const interval_values = (row) => interval_columns().map((key) => row[key]);
+// Of trainings with several seeds, where there were any.
+function seeds_told() {
+  return (summary.tournaments || []).map((tournament) => tournament.seeds).find((seeds) => seeds && known(seeds.level) && seeds.seeds > 1);
+}
 // How the intervals came about, where a summary says so.
 function interval_words() {
+  const seeds = seeds_told();
+  if (seeds) return percent(seeds.level) + " intervals over " + many(seeds.seeds, "seed") + " (Student's t; for affinities a jackknife of their logarithms)";
   const told = (summary.tournaments || []).map((tournament) => tournament.intervals).find((intervals) => intervals && known(intervals.level));
   if (!told) return "intervals, as the transfer table brings them";
   return percent(told.level) + " intervals from " + (known(told.draws) ? told.draws + " test sets of " : "test sets of ") + (known(told.units) ? told.units + " " : "") + (told.unit || "images") + ", drawn anew";
