@@ -65,6 +65,7 @@ void StudyGraph::add_chains(const std::vector<Chain>& chains) {
       graph_.add(transfer::make_chain_job({spec_, chain.first, chain.through, Candidate{{chain.first}, chain.through}.job_name()}));
     }
     transfer::TransferSpec spec = transfer_spec({{source}, chain.target});
+    spec.keep_function = false;
     for (const std::string& job : chain_jobs(chain)) {
       graph_.add(transfer::make_transfer_job(spec, job, {encoding}, data_inputs()));
       ++spec.trainer.seed;
