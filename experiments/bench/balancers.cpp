@@ -134,7 +134,7 @@ int main(int argc, char** argv) {
   train::Optimizer optimizer(options, network.parameters());
   Logger logger;
   const train::DataParallel alone{train::Ranks{}};
-  const std::unique_ptr<train::LossBalancer> weigher = train::make_balancer(options.balance, network, alone, 1, logger);
+  const std::unique_ptr<train::LossBalancer> weigher = train::make_balancer(options.balance, network, 1, logger);
 
   constexpr std::int64_t kWarmup = 3;
   std::vector<double> seconds;
@@ -150,7 +150,8 @@ int main(int argc, char** argv) {
       values.push_back(losses[t].item<double>());
     }
     optimizer.zero_gradients();
-    weigher->backward({step, false, losses, values, representations});
+    train::WholeBatch whole(losses, values, representations, network, alone);
+    weigher->backward({step, false, whole});
     if (step == 0 && !direction.empty()) {
       std::ofstream file(direction, std::ios::binary);
       for (const nn::NamedTensor& each : network.parameters()) {

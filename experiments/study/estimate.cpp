@@ -295,8 +295,10 @@ double Estimator::worker_bytes() const {
   const double heads = most_heads(options_);
   const double parameters = encoder_parameters(scale) + heads * decoder_parameters(scale);
   constexpr double kWithGradientsAndMoments = 4;
-  const auto batch = static_cast<double>(heads > 1 ? std::max(options_.network.batch_size, options_.mtl.trainer.batch_size)
-                                                   : std::max(options_.network.batch_size, options_.scratch.batch_size));
+  // What is in memory at once is a micro-batch.
+  const auto examples = [](const train::TrainerOptions& trainer) { return trainer.batch_size / trainer.accumulate; };
+  const auto batch =
+      static_cast<double>(std::max(examples(options_.network), examples(heads > 1 ? options_.mtl.trainer : options_.scratch)));
   const double side = static_cast<double>(scale.image_side);
   double images = 1;
   const std::vector<std::string> tasks = options_.tasks.names.empty() ? registry_->names() : options_.tasks.names;

@@ -11,15 +11,6 @@
 
 namespace affinis::train {
 
-/// The heads that take part in a step.
-inline std::vector<std::size_t> heads_of(const BalanceStep& step) {
-  std::vector<std::size_t> heads;
-  for (std::size_t h = 0; h < step.losses.size(); ++h) {
-    if (step.losses[h].defined()) heads.push_back(h);
-  }
-  return heads;
-}
-
 /// The entries of these heads.
 inline std::vector<double> taken(std::span<const double> values, std::span<const std::size_t> heads) {
   std::vector<double> result;
@@ -32,10 +23,9 @@ inline std::vector<double> taken(std::span<const double> values, std::span<const
 std::unique_ptr<LossBalancer> make_loss_weighing(const BalanceOptions& options, const Network& network, std::uint64_t seed, Logger& logger);
 
 /// GradNorm: weights from the lengths of the gradients by the trunk's last layer.
-std::unique_ptr<LossBalancer> make_gradnorm(const BalanceOptions& options, const Network& network, const DataParallel& parallel);
+std::unique_ptr<LossBalancer> make_gradnorm(const BalanceOptions& options, const Network& network);
 
 /// Balancers of gradients: "imtl", "mgda", "mgda-ub", "pcgrad", "gradvac", "cagrad", "nash", "aligned", "upgrad"; null for any other name.
-std::unique_ptr<LossBalancer> make_gradient_weighing(const BalanceOptions& options, const Network& network, const DataParallel& parallel,
-                                                     std::uint64_t seed);
+std::unique_ptr<LossBalancer> make_gradient_weighing(const BalanceOptions& options, const Network& network, std::uint64_t seed);
 
 }  // namespace affinis::train

@@ -76,6 +76,14 @@ void DataParallel::sum(std::span<double> values) const {
   std::copy_n(tensor.const_data_ptr<double>(), values.size(), values.begin());
 }
 
+std::int64_t DataParallel::least(std::int64_t number) const {
+  if (alone()) return number;
+  std::vector<double> numbers(static_cast<std::size_t>(collective_->size()), 0.0);
+  numbers[static_cast<std::size_t>(collective_->rank())] = static_cast<double>(number);
+  sum(numbers);
+  return static_cast<std::int64_t>(*std::min_element(numbers.begin(), numbers.end()));
+}
+
 void DataParallel::sum(at::Tensor& tensor) const {
   if (!alone()) collective_->sum(tensor);
 }

@@ -38,6 +38,8 @@ class DataParallel {
   void sum_gradients(const Network& network) const;
   /// Replaces the numbers by their sums over ranks.
   void sum(std::span<double> values) const;
+  /// The least of the ranks' numbers; none may be negative.
+  std::int64_t least(std::int64_t number) const;
   /// Replaces the tensor by its sum over ranks.
   void sum(at::Tensor& tensor) const;
   /// Replaces the numbers by those of the rank that speaks.

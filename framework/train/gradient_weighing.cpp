@@ -8,7 +8,6 @@
 #include "framework/train/balance/gradient_weights.h"
 #include "framework/train/balance/number_lists.h"
 #include "framework/train/balancers.h"
-#include "framework/train/task_gradients.h"
 
 namespace affinis::train {
 namespace {
@@ -19,10 +18,8 @@ using Method = std::function<std::vector<double>(const BalanceStep& step, const 
 /// sum a_i g_i in the trunk, with weights from the gradients' inner products; every head gets the gradient of its own loss.
 class WeighsGradients : public LossBalancer {
  public:
-  WeighsGradients(const BalanceOptions& options, const Network& network, const DataParallel& parallel, std::uint64_t seed)
-      : network_(network),
-        parallel_(parallel),
-        bytes_(options.gradient_memory << 20),
+  WeighsGradients(const BalanceOptions& options, const Network& network, std::uint64_t seed)
+      : bytes_(options.gradient_memory << 20),
         every_(options.balance_every),
         by_representation_(options.gradients == "representation" || options.balancer == "mgda-ub"),
         weights_(network.heads().size(), std::numeric_limits<double>::quiet_NaN()),
@@ -33,19 +30,19 @@ class WeighsGradients : public LossBalancer {
   bool knows_its_method() const { return method_ != nullptr; }
 
   void backward(const BalanceStep& step) override {
-    TaskGradients gradients(step.losses, step.representations, network_, parallel_, false);
-    const std::vector<std::size_t>& heads = gradients.heads();
+    const std::unique_ptr<StepGradients> gradients = step.batch.gradients(false);
+    const std::vector<std::size_t>& heads = gradients->heads();
     const std::vector<double> ones(heads.size(), 1.0);
-    if (gradients.trunk_learns()) {
+    if (gradients->trunk_learns()) {
       const bool known = std::none_of(heads.begin(), heads.end(), [&](std::size_t head) { return std::isnan(weights_[head]); });
       if (step.step % every_ == 0 || !known) {
-        const Gramian gramian = by_representation_ ? gradients.representation_gramian() : gradients.gramian(bytes_);
+        const Gramian gramian = by_representation_ ? gradients->representation_gramian() : gradients->gramian(bytes_);
         const std::vector<double> own = method_(step, heads, gramian);
         for (std::size_t k = 0; k < heads.size(); ++k) weights_[heads[k]] = own[k];
       }
-      gradients.apply(taken(weights_, heads), ones);
+      gradients->apply(taken(weights_, heads), ones);
     } else {
-      gradients.apply({}, ones);
+      gradients->apply({}, ones);
     }
   }
 
@@ -74,7 +71,7 @@ class WeighsGradients : public LossBalancer {
     if (name == "mgda" || name == "mgda-ub") {
       return [scale = parse_gradient_scale(options.normalise)](const BalanceStep& step, const std::vector<std::size_t>& heads,
                                                                const Gramian& gramian) {
-        return mgda_weights(gramian, taken(step.values, heads), scale);
+        return mgda_weights(gramian, taken(step.batch.values(), heads), scale);
       };
     }
     if (name == "imtl") return [](const BalanceStep&, const auto&, const Gramian& gramian) { return imtl_weights(gramian); };
@@ -111,8 +108,6 @@ class WeighsGradients : public LossBalancer {
     return nullptr;
   }
 
-  const Network& network_;
-  const DataParallel& parallel_;
   std::int64_t bytes_;
   std::int64_t every_;
   bool by_representation_;
@@ -123,9 +118,8 @@ class WeighsGradients : public LossBalancer {
 
 }  // namespace
 
-std::unique_ptr<LossBalancer> make_gradient_weighing(const BalanceOptions& options, const Network& network, const DataParallel& parallel,
-                                                     std::uint64_t seed) {
-  auto balancer = std::make_unique<WeighsGradients>(options, network, parallel, seed);
+std::unique_ptr<LossBalancer> make_gradient_weighing(const BalanceOptions& options, const Network& network, std::uint64_t seed) {
+  auto balancer = std::make_unique<WeighsGradients>(options, network, seed);
   if (!balancer->knows_its_method()) return nullptr;
   return balancer;
 }

@@ -22,9 +22,8 @@ at::Tensor last_layer(const Network& network) {
 
 class GradNorm : public LossBalancer {
  public:
-  GradNorm(const BalanceOptions& options, const Network& network, const DataParallel& parallel)
+  GradNorm(const BalanceOptions& options, const Network& network)
       : network_(network),
-        parallel_(parallel),
         alpha_(options.alpha),
         rate_(options.balance_rate),
         every_(options.balance_every),
@@ -33,16 +32,16 @@ class GradNorm : public LossBalancer {
         adam_(network.heads().size()) {}
 
   void backward(const BalanceStep& step) override {
-    TaskGradients gradients(step.losses, step.representations, network_, parallel_, false);
-    const std::vector<std::size_t>& heads = gradients.heads();
-    std::vector<double> own = taken(weights_, heads);
-    std::vector<double> used = own;
+    const std::unique_ptr<StepGradients> gradients = step.batch.gradients(false);
+    const std::vector<std::size_t>& heads = gradients->heads();
+    std::vector<double> used = taken(weights_, heads);
     for (double& each : used) each /= static_cast<double>(weights_.size());
-    if (gradients.trunk_learns()) {
-      if (step.step % every_ == 0) learn(step, gradients, heads, own);
-      gradients.apply(used, used);
+    if (!gradients->trunk_learns()) {
+      gradients->apply({}, used);
+    } else if (step.step % every_ == 0) {
+      learn(step, heads, gradients->apply_and_measure(used, used, last_layer(network_)));
     } else {
-      gradients.apply({}, used);
+      gradients->apply(used, used);
     }
   }
 
@@ -60,22 +59,21 @@ class GradNorm : public LossBalancer {
 
  private:
   /// Moves the weights for the next step; those of heads that take no part stay, and so does the others' sum.
-  void learn(const BalanceStep& step, const TaskGradients& gradients, const std::vector<std::size_t>& heads, std::vector<double>& own) {
-    const at::Tensor layer = last_layer(network_);
+  void learn(const BalanceStep& step, const std::vector<std::size_t>& heads, const std::vector<double>& norms) {
+    const std::vector<double>& values = step.batch.values();
+    std::vector<double> own = taken(weights_, heads);
     double sum = 0;
     for (std::size_t k = 0; k < heads.size(); ++k) {
-      if (std::isnan(first_[heads[k]])) first_[heads[k]] = step.values[heads[k]];
+      if (std::isnan(first_[heads[k]])) first_[heads[k]] = values[heads[k]];
       sum += own[k];
     }
-    const GradNormSlopes slopes =
-        gradnorm_slopes(own, gradients.norms_at(layer), taken(step.values, heads), taken(first_, heads), alpha_);
+    const GradNormSlopes slopes = gradnorm_slopes(own, norms, taken(values, heads), taken(first_, heads), alpha_);
     for (std::size_t k = 0; k < heads.size(); ++k) adam_.step(heads[k], own[k], slopes.slopes[k], rate_);
     renormalise(own, sum);
     for (std::size_t k = 0; k < heads.size(); ++k) weights_[heads[k]] = own[k];
   }
 
   const Network& network_;
-  const DataParallel& parallel_;
   double alpha_;
   double rate_;
   std::int64_t every_;
@@ -86,8 +84,8 @@ class GradNorm : public LossBalancer {
 
 }  // namespace
 
-std::unique_ptr<LossBalancer> make_gradnorm(const BalanceOptions& options, const Network& network, const DataParallel& parallel) {
-  return std::make_unique<GradNorm>(options, network, parallel);
+std::unique_ptr<LossBalancer> make_gradnorm(const BalanceOptions& options, const Network& network) {
+  return std::make_unique<GradNorm>(options, network);
 }
 
 }  // namespace affinis::train

@@ -6,24 +6,20 @@
 #include <string>
 #include <vector>
 
-#include <ATen/core/Tensor.h>
 #include <nlohmann/json.hpp>
 
 #include "framework/core/log.h"
 #include "framework/train/balance_options.h"
-#include "framework/train/data_parallel.h"
 #include "framework/train/network.h"
+#include "framework/train/step_batch.h"
 
 namespace affinis::train {
 
-/// One step of a training as a balancer sees it. All lists have one entry a head; heads without a label in the batch, and heads that rest,
-/// have an undefined loss, an undefined representation and NaN for a value.
+/// One step of a training as a balancer sees it.
 struct BalanceStep {
   std::int64_t step = 0;    ///< finished steps before this one
   bool ends_epoch = false;  ///< with this step
-  std::span<const at::Tensor> losses;           ///< scalars, this rank's share of each
-  std::span<const double> values;               ///< what they are over all ranks
-  std::span<const at::Tensor> representations;  ///< what each head was put on
+  StepBatch& batch;
 };
 
 /// Decides what several heads' losses together do to the weights. A head that takes no part in a step keeps everything that is known of it,
@@ -35,7 +31,7 @@ class LossBalancer {
   virtual void backward(const BalanceStep& step) = 0;
   /// Whether look_back() wants the losses of the same batch after the step.
   virtual bool looks_back() const { return false; }
-  /// `values`: as in the step, at the weights that it led to.
+  /// `values`: as the batch's, at the weights that the step led to.
   virtual void look_back(const BalanceStep& /*step*/, std::span<const double> /*values*/) {}
   /// The weight of every head in the last step that it took part in; NaN before.
   virtual std::vector<double> weights() const = 0;
@@ -47,12 +43,11 @@ class LossBalancer {
 /// The balancer that the options name; with a single head its loss as it is. Methods of losses weigh heads and trunk alike. Methods of
 /// gradients weigh the trunk's alone: every head gets the gradient of its own loss. Weights are on the scale of a mean: where a paper's sum to
 /// the number of tasks (gradnorm, dwa, pcgrad, gradvac, aligned), each is divided by it. See README.md for the table.
-/// Throws Error(kUsage) when gradients of a trunk are to be weighed and there is none. `network` and `parallel` must outlive it.
-std::unique_ptr<LossBalancer> make_balancer(const BalanceOptions& options, const Network& network, const DataParallel& parallel,
-                                            std::uint64_t seed, Logger& logger);
+/// Throws Error(kUsage) when gradients of a trunk are to be weighed and there is none. `network` and `logger` must outlive it.
+std::unique_ptr<LossBalancer> make_balancer(const BalanceOptions& options, const Network& network, std::uint64_t seed, Logger& logger);
 
 /// "gradients of 3 tasks by 1234567 parameters: 14.1 MiB held at once, 3 passes back through the trunk a step", for the log before a
-/// training; empty for methods that make none.
-std::string gradient_forecast(const BalanceOptions& options, const Network& network);
+/// training, and what `accumulate` micro-batches add to it; empty where nothing is to be said.
+std::string gradient_forecast(const BalanceOptions& options, const Network& network, std::int64_t accumulate = 1);
 
 }  // namespace affinis::train

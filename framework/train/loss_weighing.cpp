@@ -20,12 +20,13 @@ class MeanOfLosses : public LossBalancer {
   explicit MeanOfLosses(std::size_t heads) : heads_(heads) {}
 
   void backward(const BalanceStep& step) override {
-    at::Tensor total;
-    for (const at::Tensor& loss : step.losses) {
-      if (loss.defined()) total = total.defined() ? total + loss : loss;
-    }
-    if (total.defined() && heads_ > 1) total = total / static_cast<double>(heads_);
-    if (total.defined() && total.requires_grad()) total.backward();
+    step.batch.backward([this](std::span<const at::Tensor> losses) {
+      at::Tensor total;
+      for (const at::Tensor& loss : losses) {
+        if (loss.defined()) total = total.defined() ? total + loss : loss;
+      }
+      return total.defined() && heads_ > 1 ? total / static_cast<double>(heads_) : total;
+    });
   }
   std::vector<double> weights() const override { return std::vector<double>(heads_, 1 / static_cast<double>(heads_)); }
 
@@ -39,26 +40,33 @@ class WeighsLosses : public LossBalancer {
   explicit WeighsLosses(std::size_t heads) : weights_(heads, kNan) {}
 
   void backward(const BalanceStep& step) override {
-    const std::vector<std::size_t> heads = heads_of(step);
-    at::Tensor total;
+    const std::vector<std::size_t>& heads = step.batch.heads();
     if (!heads.empty()) {
-      const std::vector<double> own = weigh(step, heads, taken(step.values, heads));
-      for (std::size_t k = 0; k < heads.size(); ++k) {
-        weights_[heads[k]] = own[k];
-        const at::Tensor term = step.losses[heads[k]] * own[k];
-        total = total.defined() ? total + term : term;
-      }
+      const std::vector<double> own = weigh(step, heads);
+      for (std::size_t k = 0; k < heads.size(); ++k) weights_[heads[k]] = own[k];
+      step.batch.backward([&](std::span<const at::Tensor> losses) {
+        at::Tensor total;
+        for (std::size_t k = 0; k < heads.size(); ++k) {
+          if (!losses[heads[k]].defined()) continue;
+          const at::Tensor term = losses[heads[k]] * own[k];
+          total = total.defined() ? total + term : term;
+        }
+        return total;
+      });
+      learned(step, heads, taken(step.batch.values(), heads));
     }
     if (step.ends_epoch) end_epoch();
-    if (total.defined() && total.requires_grad()) total.backward();
   }
   std::vector<double> weights() const override { return weights_; }
   nlohmann::json state() const override { return {{"weights", numbers(weights_)}}; }
   void load_state(const nlohmann::json& state) override { weights_ = numbers_from(state.at("weights")); }
 
  protected:
-  /// Weights of these heads in this step; `losses` are theirs.
-  virtual std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads, const std::vector<double>& losses) = 0;
+  /// Weights of these heads in this step. The batch's values are asked for here by those alone whose weights depend on them: that may cost
+  /// a pass.
+  virtual std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads) = 0;
+  /// Tells the heads' losses of the step once its gradients are made.
+  virtual void learned(const BalanceStep& /*step*/, const std::vector<std::size_t>& /*heads*/, const std::vector<double>& /*losses*/) {}
   virtual void end_epoch() {}
   std::size_t heads() const { return weights_.size(); }
 
@@ -71,7 +79,7 @@ class GivenWeights : public WeighsLosses {
   explicit GivenWeights(std::vector<double> given) : WeighsLosses(given.size()), given_(std::move(given)) {}
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>&) override {
+  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads) override {
     return taken(given_, heads);
   }
 
@@ -121,12 +129,16 @@ class Uncertainty : public LearnedLogarithms {
   }
 
  protected:
-  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
+  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads) override {
     std::vector<double> weights;
+    for (const std::size_t head : heads) weights.push_back(uncertainty_weight(s(head), kinds_[head]));
+    return weights;
+  }
+
+  void learned(const BalanceStep& step, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
     double total = 0;
     for (std::size_t k = 0; k < heads.size(); ++k) {
       const std::size_t head = heads[k];
-      weights.push_back(uncertainty_weight(s(head), kinds_[head]));
       total += uncertainty_term(losses[k], s(head), kinds_[head]);
       learn(head, uncertainty_slope(losses[k], s(head), kinds_[head]));
     }
@@ -137,7 +149,6 @@ class Uncertainty : public LearnedLogarithms {
           "below 1/e adds a negative term; the losses themselves stay positive",
           step.step + 1, total);
     }
-    return weights;
   }
 
  private:
@@ -152,13 +163,14 @@ class ImtlLosses : public LearnedLogarithms {
   using LearnedLogarithms::LearnedLogarithms;
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
+  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads) override {
     std::vector<double> weights;
-    for (std::size_t k = 0; k < heads.size(); ++k) {
-      weights.push_back(std::exp(s(heads[k])));
-      learn(heads[k], weights.back() * losses[k] - 1);
-    }
+    for (const std::size_t head : heads) weights.push_back(std::exp(s(head)));
     return weights;
+  }
+
+  void learned(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
+    for (std::size_t k = 0; k < heads.size(); ++k) learn(heads[k], std::exp(s(heads[k])) * losses[k] - 1);
   }
 };
 
@@ -184,11 +196,7 @@ class DynamicWeightAverage : public WeighsLosses {
   }
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
-    for (std::size_t k = 0; k < heads.size(); ++k) {
-      sums_[heads[k]] += losses[k];
-      ++counts_[heads[k]];
-    }
+  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads) override {
     // A task without two epochs behind it has weight 1; so have all during the first two.
     std::vector<double> all(this->heads(), 1.0);
     std::vector<std::size_t> known;
@@ -202,6 +210,13 @@ class DynamicWeightAverage : public WeighsLosses {
     std::vector<double> weights = taken(all, heads);
     for (double& each : weights) each /= static_cast<double>(all.size());
     return weights;
+  }
+
+  void learned(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
+    for (std::size_t k = 0; k < heads.size(); ++k) {
+      sums_[heads[k]] += losses[k];
+      ++counts_[heads[k]];
+    }
   }
 
   void end_epoch() override {
@@ -239,8 +254,9 @@ class TaskPrioritisation : public WeighsLosses {
   }
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
+  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads) override {
     constexpr double kShareOfNew = 0.1;
+    const std::vector<double> losses = taken(step.batch.values(), heads);
     std::vector<double> weights;
     for (std::size_t k = 0; k < heads.size(); ++k) {
       double& first = first_[heads[k]];
@@ -264,7 +280,7 @@ class RandomWeights : public WeighsLosses {
   RandomWeights(std::size_t heads, std::uint64_t seed) : WeighsLosses(heads), seed_(seed) {}
 
  protected:
-  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads, const std::vector<double>&) override {
+  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads) override {
     RandomStream stream(seed_, "rlw", {static_cast<std::uint64_t>(step.step)});
     return random_weights(heads.size(), stream);
   }
@@ -278,8 +294,8 @@ class GeometricMean : public WeighsLosses {
   using WeighsLosses::WeighsLosses;
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>&, const std::vector<double>& losses) override {
-    return geometric_weights(losses);
+  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads) override {
+    return geometric_weights(taken(step.batch.values(), heads));
   }
 };
 
@@ -290,9 +306,9 @@ class Famo : public WeighsLosses {
   bool looks_back() const override { return true; }
   void look_back(const BalanceStep& step, std::span<const double> values) override {
     constexpr double kDecay = 1e-3;
-    const std::vector<std::size_t> heads = heads_of(step);
+    const std::vector<std::size_t>& heads = step.batch.heads();
     if (heads.empty()) return;
-    const std::vector<double> slopes = famo_slopes(taken(logits_, heads), taken(step.values, heads), taken(values, heads));
+    const std::vector<double> slopes = famo_slopes(taken(logits_, heads), taken(step.batch.values(), heads), taken(values, heads));
     for (std::size_t k = 0; k < heads.size(); ++k) {
       double& logit = logits_[heads[k]];
       adam_.step(heads[k], logit, slopes[k] + kDecay * logit, rate_);
@@ -312,8 +328,8 @@ class Famo : public WeighsLosses {
   }
 
  protected:
-  std::vector<double> weigh(const BalanceStep&, const std::vector<std::size_t>& heads, const std::vector<double>& losses) override {
-    return famo_weights(taken(logits_, heads), losses);
+  std::vector<double> weigh(const BalanceStep& step, const std::vector<std::size_t>& heads) override {
+    return famo_weights(taken(logits_, heads), taken(step.batch.values(), heads));
   }
 
  private:

@@ -6,6 +6,8 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "framework/train/task_gradients.h"
+
 namespace affinis::train {
 namespace {
 
@@ -37,7 +39,7 @@ class LookAhead {
 
 TaskAffinity::TaskAffinity(std::size_t tasks) : tasks_(tasks), sums_(tasks * tasks, 0.0), counts_(tasks * tasks, 0) {}
 
-void TaskAffinity::measure(Network& network, TaskGradients& gradients, std::span<const double> before, double learning_rate,
+void TaskAffinity::measure(Network& network, StepGradients& gradients, std::span<const double> before, double learning_rate,
                            const std::function<std::vector<double>()>& losses_now) {
   if (!gradients.trunk_learns()) return;
   const std::vector<at::Tensor> trunk = learning_trunk(network);

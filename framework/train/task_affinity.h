@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/train/network.h"
-#include "framework/train/task_gradients.h"
+#include "framework/train/step_batch.h"
 
 namespace affinis::train {
 
@@ -22,7 +22,7 @@ class TaskAffinity {
 
   /// `before`: the batch's losses, one a head, NaN for heads that take no part. `losses_now` computes them at the present weights and must
   /// change nothing.
-  void measure(Network& network, TaskGradients& gradients, std::span<const double> before, double learning_rate,
+  void measure(Network& network, StepGradients& gradients, std::span<const double> before, double learning_rate,
                const std::function<std::vector<double>()>& losses_now);
 
   /// Of `helper`'s step on `task`; NaN without a measurement.

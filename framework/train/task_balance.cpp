@@ -3,7 +3,6 @@
 #include <chrono>
 
 #include "framework/core/error.h"
-#include "framework/train/task_gradients.h"
 
 namespace affinis::train {
 namespace {
@@ -19,30 +18,29 @@ std::vector<std::string> names_of(const Network& network) {
 TaskBalance::TaskBalance(Network& network, const TrainerOptions& options, const DataParallel& parallel, bool has_validation, Logger& logger)
     : network_(network),
       options_(options.balance),
-      parallel_(parallel),
       logger_(logger),
       tasks_(names_of(network)),
       counts_labels_(options.balance.head_schedule == "proportional"),
       schedule_(options.balance, tasks_, static_cast<std::uint64_t>(options.seed)),
-      balancer_(make_balancer(options.balance, network, parallel, static_cast<std::uint64_t>(options.seed), logger)) {
+      balancer_(make_balancer(options.balance, network, static_cast<std::uint64_t>(options.seed), logger)) {
   if (tasks_.size() > 1) validate(options_, tasks_);
   AFFINIS_CHECK(options_.head_patience == 0 || has_validation, ErrorCode::kUsage,
                 "head_patience is {} but there is no validation data to stop heads by; set it to 0 or hold samples out", options_.head_patience);
   if (options_.tag && tasks_.size() > 1) affinity_.emplace(tasks_.size());
-  const std::string forecast = gradient_forecast(options_, network);
+  const std::string forecast = gradient_forecast(options_, network, options.accumulate);
   if (!forecast.empty() && parallel.speaks()) logger.info("{}", forecast);
 }
 
-void TaskBalance::backward(const BalanceStep& step, bool at_a_point, double learning_rate, const LossesNow& losses_now) {
+void TaskBalance::backward(const BalanceStep& step, bool at_a_point, double learning_rate) {
   const bool conflicts = options_.conflicts && at_a_point && tasks_.size() > 1;
   const bool affinities = affinity_ && step.step % options_.tag_every == 0;
   if (conflicts || affinities) {
     const auto begin = std::chrono::steady_clock::now();
-    TaskGradients gradients(step.losses, step.representations, network_, parallel_, true);
+    const std::unique_ptr<StepGradients> gradients = step.batch.gradients(true);
     conflicts_.reset();
-    if (gradients.trunk_learns()) {
-      if (conflicts) conflicts_ = Conflicts{gradients.heads(), gradients.gramian(options_.gradient_memory << 20)};
-      if (affinities) affinity_->measure(network_, gradients, step.values, learning_rate, losses_now);
+    if (gradients->trunk_learns()) {
+      if (conflicts) conflicts_ = Conflicts{gradients->heads(), gradients->gramian(options_.gradient_memory << 20)};
+      if (affinities) affinity_->measure(network_, *gradients, step.batch.values(), learning_rate, [&] { return step.batch.losses_now(); });
     }
     measuring_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     ++measured_;
@@ -50,9 +48,9 @@ void TaskBalance::backward(const BalanceStep& step, bool at_a_point, double lear
   balancer_->backward(step);
 }
 
-void TaskBalance::stepped(const BalanceStep& step, const LossesNow& losses_now) {
-  if (balancer_->looks_back()) balancer_->look_back(step, losses_now());
-  schedule_.learned(step.values, step.ends_epoch);
+void TaskBalance::stepped(const BalanceStep& step) {
+  if (balancer_->looks_back()) balancer_->look_back(step, step.batch.losses_now());
+  schedule_.learned(step.batch.values(), step.ends_epoch);
 }
 
 void TaskBalance::begin_files(const std::filesystem::path& folder, std::int64_t step) {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,8 +21,6 @@ namespace affinis::train {
 /// is measured and told of it. With one head, or by default, nothing but the mean of the losses.
 class TaskBalance {
  public:
-  using LossesNow = std::function<std::vector<double>()>;
-
   /// Throws Error(kUsage) for settings that do not fit the network's heads. All arguments must outlive it.
   TaskBalance(Network& network, const TrainerOptions& options, const DataParallel& parallel, bool has_validation, Logger& logger);
 
@@ -32,10 +29,10 @@ class TaskBalance {
   std::vector<bool> heads_at(std::int64_t step, std::span<const std::int64_t> labels) const { return schedule_.heads_at(step, labels); }
 
   /// Leaves the gradients of a step in the parameters. At a point of the curve gradients are measured first, and affinities every tag_every
-  /// steps; `losses_now` computes the batch's losses at the present weights without changing anything.
-  void backward(const BalanceStep& step, bool at_a_point, double learning_rate, const LossesNow& losses_now);
+  /// steps.
+  void backward(const BalanceStep& step, bool at_a_point, double learning_rate);
   /// Once the weights have moved.
-  void stepped(const BalanceStep& step, const LossesNow& losses_now);
+  void stepped(const BalanceStep& step);
 
   /// Begins the files in `folder` (empty: none) after `step` finished steps.
   void begin_files(const std::filesystem::path& folder, std::int64_t step);
@@ -52,7 +49,6 @@ class TaskBalance {
  private:
   Network& network_;
   const BalanceOptions& options_;
-  const DataParallel& parallel_;
   Logger& logger_;
   std::vector<std::string> tasks_;
   bool counts_labels_;

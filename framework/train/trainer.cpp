@@ -4,23 +4,21 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
-#include <ATen/core/grad_mode.h>
 
 #include "framework/core/error.h"
 #include "framework/core/files.h"
-#include "framework/core/random.h"
 #include "framework/core/text.h"
 #include "framework/nn/synchronised_norms.h"
+#include "framework/train/accumulation.h"
 #include "framework/train/adversary.h"
 #include "framework/train/batch_tools.h"
 #include "framework/train/checkpoint.h"
 #include "framework/train/device_copies.h"
+#include "framework/train/forward_passes.h"
 #include "framework/train/freezing.h"
 #include "framework/train/low_precision.h"
 #include "framework/train/metrics_files.h"
@@ -76,6 +74,7 @@ class Training {
         parallel_(ranks),
         device_(device_of(network)),
         copies_(source, device_),
+        passes_(network, source, options, parallel_, device_),
         steps_(options.steps > 0 ? options.steps : options.epochs * source.batches_per_epoch()),
         groups_(parameter_groups(network, options)),
         freezing_(network, options, steps_),
@@ -93,6 +92,7 @@ class Training {
     AFFINIS_CHECK(options.adversarial_weight == 0 || parallel_.alone(), ErrorCode::kUsage,
                   "adversarial_weight is {}, but several ranks train without an adversary only; set it to 0 or train with one process",
                   options.adversarial_weight);
+    require_rows_for_ranks(ranks);
     if (options.adversarial_weight > 0) adversary_ = make_adversary();
     if (!outputs_.folder.empty()) begin_in_folder();
     parallel_.follow(network_);
@@ -133,6 +133,13 @@ class Training {
     nlohmann::json settings = to_json(options_);
     forget_unused_adversary(settings);
     return {{"settings", settings}, {"tasks", tasks_}, {"batches_per_epoch", per_epoch_}};
+  }
+
+  void require_rows_for_ranks(const Ranks& ranks) const {
+    const std::int64_t all = ranks.collective == nullptr ? 1 : ranks.collective->size();
+    AFFINIS_CHECK(options_.accumulate == 1 || options_.batch_size / options_.accumulate >= all, ErrorCode::kUsage,
+                  "accumulate is {}, so that a micro-batch of a batch_size of {} has fewer examples than there are ranks ({}); lower it",
+                  options_.accumulate, options_.batch_size, all);
   }
 
   std::unique_ptr<Adversary> make_adversary() {
@@ -182,19 +189,14 @@ class Training {
     if (!state_.finished && parallel_.speaks()) logger_.info("training goes on from step {} of {}", state_.step, steps_);
   }
 
-  /// Dropout and its like draw from LibTorch's generator: seeded per step, it needs no place in the checkpoint.
-  void seed_step() {
-    seed_generator(derive_seed(static_cast<std::uint64_t>(options_.seed), "step", {static_cast<std::uint64_t>(state_.step)}));
-  }
-
   void step() {
-    seed_step();
+    passes_.begin(state_.step);
     std::optional<std::vector<task::Batch>> made = copies_.next();
     AFFINIS_CHECK(made.has_value(), ErrorCode::kInternal, "the training data ended at batch {} of {} in epoch {}", state_.batch, per_epoch_,
                   state_.epoch);
-    const std::vector<task::Batch> batches = to_device(std::move(*made), device_, tasks_.size());
+    std::vector<task::Batch> batches = to_device(std::move(*made), device_, tasks_.size());
     try {
-      learn(batches);
+      learn(std::move(batches));
     } catch (const c10::Error& error) {
       const std::string what = error.what_without_backtrace();
       fail(ErrorCode::kInternal, "LibTorch failed at step {} of the tasks {}: {}", state_.step + 1, join(tasks_, ", "),
@@ -205,52 +207,50 @@ class Training {
     state_.batch = state_.step % per_epoch_;
   }
 
-  void learn(const std::vector<task::Batch>& batches) {
+  void learn(std::vector<task::Batch> batches) {
     const nn::SynchronisedNorms norms(parallel_.for_norms());
-    const std::vector<DataParallel::Labels> labels = parallel_.labels(batches, balance_.counts_labels());
-    std::vector<std::int64_t> labelled;
-    for (const DataParallel::Labels& each : labels) labelled.push_back(each.everywhere);
-    const std::vector<bool> learns = balance_.heads_at(state_.step, labelled);
-    std::vector<at::Tensor> inputs = inputs_of(batches);
-    for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (labels[h].everywhere == 0 || !learns[h]) inputs[h] = at::Tensor();
+    std::vector<std::int64_t> samples = batches.front().indices;
+    learning_rate_ = learning_rate_at(options_, state_.step, steps_);
+    if (options_.accumulate > 1) {
+      std::vector<BatchPart> parts = micro_batches(batches, options_.batch_size / options_.accumulate, parallel_);
+      const std::vector<bool> learns = learning_heads(parts.front());
+      for (BatchPart& part : parts) part.leave_out(learns);
+      AccumulatedBatch batch(std::move(parts), passes_, network_, parallel_, state_.step);
+      learn(batch, samples);
+      return;
     }
+    BatchPart part = whole_part(std::move(batches), parallel_, balance_.counts_labels());
+    part.leave_out(learning_heads(part));
     {
       const LowPrecision low(device_, options_.precision == "bf16");
-      regularisers_.before_forward(inputs);
+      regularisers_.before_forward(part.inputs);
     }
-    std::vector<at::Tensor> representations;
-    const std::vector<at::Tensor> predictions = predictions_of(inputs, &representations);
-    std::vector<at::Tensor> losses(batches.size());
-    std::vector<double> values(batches.size(), kNan);
-    for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (!predictions[h].defined()) continue;
-      losses[h] = loss_share(h, predictions[h], batches[h], labels[h]);
-      values[h] = losses[h].item<double>();
-    }
-    std::vector<double> own = values;
-    parallel_.sum(values);
-    for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (!predictions[h].defined() || std::isfinite(values[h])) continue;
-      if (!std::isfinite(own[h])) refuse_loss(h, own[h], predictions[h], batches[h]);
-      fail(ErrorCode::kNumeric, "the loss of the task '{}' is not a number on another rank at step {}; that rank says more", tasks_[h],
-           state_.step + 1);
-    }
-    if (adversary_) add(adversary_->step(state_.step, batches, predictions, losses));
-    learning_rate_ = learning_rate_at(options_, state_.step, steps_);
+    Pass pass = passes_.run(part);
+    if (adversary_) add(adversary_->step(state_.step, part.batches, pass.predictions, pass.losses));
+    WholeBatch batch(pass.losses, pass.values, pass.representations, network_, parallel_, [&] { return passes_.losses_now({&part, 1}); });
+    learn(batch, samples);
+  }
+
+  std::vector<bool> learning_heads(const BatchPart& part) const {
+    std::vector<std::int64_t> labelled;
+    for (const DataParallel::Labels& each : part.labels) labelled.push_back(each.everywhere);
+    return balance_.heads_at(state_.step, labelled);
+  }
+
+  void learn(StepBatch& batch, const std::vector<std::int64_t>& samples) {
     optimizer_.zero_gradients();
     regularisers_.before_backward();
-    const BalanceStep balance{state_.step, state_.batch + 1 == per_epoch_, losses, values, representations};
-    const TaskBalance::LossesNow losses_now = [&] { return losses_at_present(inputs, batches, labels); };
-    balance_.backward(balance, at_a_point(state_.step + 1), learning_rate_, losses_now);
+    const BalanceStep balance{state_.step, state_.batch + 1 == per_epoch_, batch};
+    balance_.backward(balance, at_a_point(state_.step + 1), learning_rate_);
     parallel_.sum_gradients(network_);
     regularisers_.add_gradients();
     const double norm = optimizer_.gradient_norm();
-    if (!std::isfinite(norm)) refuse_gradient(batches);
+    if (!std::isfinite(norm)) refuse_gradient(samples);
     // The small constant is PyTorch's: clipped runs compare.
     if (options_.clip_norm > 0 && norm > options_.clip_norm) optimizer_.scale_gradients(options_.clip_norm / (norm + 1e-6));
     optimizer_.step(learning_rate_);
-    balance_.stepped(balance, losses_now);
+    balance_.stepped(balance);
+    const std::vector<double>& values = batch.values();
     for (std::size_t h = 0; h < values.size(); ++h) {
       if (std::isnan(values[h])) continue;
       state_.loss_sums[h] += values[h];
@@ -260,44 +260,6 @@ class Training {
     if (!std::isnan(mean)) last_loss_ = mean;
   }
 
-  /// This rank's part of a head's loss: the parts add up to the mean over the labelled images of all ranks. A rank without any label still
-  /// takes part in every collective of the backward pass.
-  at::Tensor loss_share(std::size_t head, const at::Tensor& prediction, const task::Batch& batch, const DataParallel::Labels& labels) const {
-    if (labels.here == 0) return prediction.sum() * 0;
-    at::Tensor loss = network_.heads()[head].task->loss(prediction, batch);
-    return labels.here == labels.everywhere ? loss : loss * labels.share();
-  }
-
-  std::vector<at::Tensor> predictions_of(const std::vector<at::Tensor>& inputs, std::vector<at::Tensor>* representations) {
-    std::vector<at::Tensor> predictions;
-    {
-      const LowPrecision low(device_, options_.precision == "bf16");
-      predictions = network_.forward_all(inputs, representations);
-    }
-    for (at::Tensor& prediction : predictions) {
-      if (prediction.defined()) prediction = prediction.to(at::kFloat);
-    }
-    return predictions;
-  }
-
-  /// The step's losses, over all ranks, at the weights as they are now, with the step's dropout. Running statistics stay as they are.
-  std::vector<double> losses_at_present(const std::vector<at::Tensor>& inputs, const std::vector<task::Batch>& batches,
-                                        const std::vector<DataParallel::Labels>& labels) {
-    const at::NoGradGuard no_gradients;
-    const std::vector<nn::NamedTensor> buffers = network_.buffers();
-    const std::vector<nn::NamedTensor> before = copy_of(buffers);
-    seed_step();
-    const std::vector<at::Tensor> predictions = predictions_of(inputs, nullptr);
-    std::vector<double> values(batches.size(), kNan);
-    for (std::size_t h = 0; h < batches.size(); ++h) {
-      if (predictions[h].defined()) values[h] = loss_share(h, predictions[h], batches[h], labels[h]).item<double>();
-    }
-    // Behind autograd's back: the step's graph may still be needed, and is whole with the old values.
-    for (std::size_t i = 0; i < buffers.size(); ++i) buffers[i].tensor.variable_data().copy_(before[i].tensor);
-    parallel_.sum(values);
-    return values;
-  }
-
   void add(const AdversarialLosses& losses) {
     if (std::isnan(losses.adversarial)) return;
     state_.adversarial_sum += losses.adversarial;
@@ -305,50 +267,12 @@ class Training {
     ++state_.adversarial_count;
   }
 
-  void seed_generator(std::uint64_t seed) {
-    at::Generator generator = at::globalContext().defaultGenerator(device_);
-    const std::lock_guard<std::mutex> lock(generator.mutex());
-    generator.set_current_seed(seed);
-    if (!device_.is_cpu()) {
-      at::Generator cpu = at::detail::getDefaultCPUGenerator();
-      const std::lock_guard<std::mutex> cpu_lock(cpu.mutex());
-      cpu.set_current_seed(seed);
-    }
-  }
-
-  std::string sample_names(const std::vector<std::int64_t>& indices) const {
-    constexpr std::size_t kMost = 8;
-    std::vector<std::string> names;
-    for (std::size_t i = 0; i < std::min(kMost, indices.size()); ++i) names.push_back(source_.sample_name(indices[i]));
-    std::string text = (indices.size() == 1 ? "sample " : "samples ") + join(names, ", ");
-    if (indices.size() > kMost) text += fmt::format(" and {} more", indices.size() - kMost);
-    return text;
-  }
-
-  [[noreturn]] void refuse_loss(std::size_t head, double value, const at::Tensor& prediction, const task::Batch& batch) {
-    at::NoGradGuard no_gradient;
-    const at::Tensor prediction_is_finite = at::isfinite(prediction).flatten(1).all(1).to(at::kCPU);
-    const at::Tensor losses = network_.heads()[head].task->per_image_loss(prediction, batch).to(at::kCPU, at::kFloat);
-    std::vector<std::int64_t> culprits;
-    // A NaN of an image whose prediction is sound means "no label" and is none of the causes.
-    for (std::int64_t i = 0; i < std::min<std::int64_t>(losses.numel(), static_cast<std::int64_t>(batch.indices.size())); ++i) {
-      const float loss = losses[i].item<float>();
-      if (std::isinf(loss) || (std::isnan(loss) && !prediction_is_finite[i].item<bool>())) {
-        culprits.push_back(batch.indices[static_cast<std::size_t>(i)]);
-      }
-    }
-    fail(ErrorCode::kNumeric,
-         "the loss of the task '{}' is {} at step {} ({}); look at these labels, lower learning_rate ({}) or set clip_norm",
-         tasks_[head], std::isnan(value) ? "NaN" : "infinite", state_.step + 1, sample_names(culprits.empty() ? batch.indices : culprits),
-         options_.learning_rate);
-  }
-
-  [[noreturn]] void refuse_gradient(const std::vector<task::Batch>& batches) {
+  [[noreturn]] void refuse_gradient(const std::vector<std::int64_t>& samples) {
     const std::string name = optimizer_.first_bad_gradient();
     const std::string which = name.empty() ? "the gradients' norm" : "the gradient of '" + name + "'";
     fail(ErrorCode::kNumeric,
          "{} is NaN or infinite at step {} of the task{} {} ({}); look at these labels, lower learning_rate ({}) or set clip_norm", which,
-         state_.step + 1, tasks_.size() == 1 ? "" : "s", join(tasks_, ", "), sample_names(batches.front().indices), options_.learning_rate);
+         state_.step + 1, tasks_.size() == 1 ? "" : "s", join(tasks_, ", "), passes_.sample_names(samples), options_.learning_rate);
   }
 
   /// Whether the curve has a point after so many steps.
@@ -485,6 +409,7 @@ class Training {
   DataParallel parallel_;
   c10::Device device_;
   DeviceCopies copies_;
+  ForwardPasses passes_;
   std::int64_t steps_;  ///< of the whole training
   std::vector<ParameterGroup> groups_;
   Freezing freezing_;

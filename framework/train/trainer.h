@@ -23,6 +23,7 @@ struct TrainerOptions {
   std::int64_t epochs = 30;
   std::int64_t steps = 0;  ///< when above 0 it takes the place of epochs
   std::int64_t batch_size = 32;
+  std::int64_t accumulate = 1;  ///< micro-batches that a step's batch is taken in, one after another
   std::string optimizer = "adam";
   double learning_rate = 1e-4;
   double weight_decay = 2e-6;  ///< L2, added to the gradient (as the original's)
@@ -101,6 +102,9 @@ struct TrainerOutputs {
 /// ones. `progress(step, steps, loss)` is called after every step with the mean of the heads' losses and may throw Error(kCancelled): a
 /// checkpoint is written then. Any other exception passes through as a crash would. A finished training's checkpoint holds the final
 /// weights alone: training again in its folder returns at once with these.
+///
+/// With `accumulate` above 1 a step's gradients are the sum of those of so many micro-batches, of which one is in memory at a time: losses,
+/// weights of balancers and gradients are those of the whole batch, but BatchNorm sees a micro-batch. Adversary, DELTA and BSS are refused then.
 ///
 /// With `adversarial_weight` every head must predict an image of its input's size; losses told, validation and metrics stay those of the
 /// reconstruction (see adversary.h).

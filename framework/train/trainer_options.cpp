@@ -11,6 +11,9 @@ const std::vector<OptionField>& TrainerOptions::fields() {
       option("epochs", &T::epochs, "passes over the training data", {.minimum = 1}),
       option("steps", &T::steps, "batches to train on in all; 0: as many as the epochs have", {.minimum = 0}),
       option("batch_size", &T::batch_size, "examples a step", {.minimum = 1}),
+      option("accumulate", &T::accumulate,
+             "micro-batches that the examples of a step are taken in, one after another, to save memory; batch_size must be divisible by it",
+             {.minimum = 1}),
       option("optimizer", &T::optimizer, "how gradients become steps: Adam, or stochastic gradient descent with momentum",
              {.choices = {"adam", "sgd"}}),
       option("learning_rate", &T::learning_rate, "step size before schedule and warm-up", {.minimum = 0}),
@@ -52,6 +55,7 @@ nlohmann::json to_json(const TrainerOptions& options) {
   TrainerOptions copy = options;
   nlohmann::json json = affinis::to_json(option_section("training", "", copy), true);
   if (options.precision == TrainerOptions().precision) json.erase("precision");
+  if (options.accumulate == TrainerOptions().accumulate) json.erase("accumulate");
   if (options.adaptation != AdaptationOptions()) json["adaptation"] = affinis::to_json(option_section("adaptation", "", copy.adaptation), true);
   if (options.balance != BalanceOptions()) json["balance"] = affinis::to_json(option_section("balance", "", copy.balance), true);
   return json;
@@ -89,6 +93,14 @@ void validate(const TrainerOptions& options) {
   AFFINIS_CHECK(options.warmup < 1, ErrorCode::kUsage, "warmup is {}; it is a share of the training below 1", options.warmup);
   AFFINIS_CHECK(options.momentum < 1, ErrorCode::kUsage, "momentum is {}; it must be below 1, or steps grow without end",
                 options.momentum);
+  AFFINIS_CHECK(options.batch_size % options.accumulate == 0, ErrorCode::kUsage,
+                "accumulate is {}, which does not divide a batch_size of {}; every micro-batch of a step has as many examples", options.accumulate,
+                options.batch_size);
+  AFFINIS_CHECK(options.accumulate == 1 || options.adversarial_weight == 0, ErrorCode::kUsage,
+                "accumulate is {}, but discriminators learn from whole batches only; set it to 1 or adversarial_weight to 0", options.accumulate);
+  AFFINIS_CHECK(options.accumulate == 1 || (options.adaptation.delta == 0 && options.adaptation.bss == 0), ErrorCode::kUsage,
+                "accumulate is {}, but {} looks at whole batches only; set one of the two to its default", options.accumulate,
+                options.adaptation.delta > 0 ? "delta" : "bss");
   AFFINIS_CHECK(options.adversarial_weight == 0 || options.adversarial_after < 1, ErrorCode::kUsage,
                 "adversarial_after is 1, so that the adversarial term never begins; lower it or set adversarial_weight to 0");
 }

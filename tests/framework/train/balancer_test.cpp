@@ -79,8 +79,13 @@ struct Step {
       losses.push_back(predictions[h].defined() ? network.heads()[h].task->loss(predictions[h], batches[h]) : at::Tensor());
       values.push_back(losses[h].defined() ? losses[h].item<double>() : std::nan(""));
     }
+    whole_.emplace(losses, values, representations, network, alone_);
   }
-  BalanceStep seen(std::int64_t step = 0) const { return {step, false, losses, values, representations}; }
+  BalanceStep seen(std::int64_t step = 0) const { return {step, false, *whole_}; }
+
+ private:
+  const DataParallel alone_{Ranks{}};
+  mutable std::optional<WholeBatch> whole_;
 };
 
 std::vector<task::Batch> one_batch() {
@@ -202,8 +207,7 @@ TEST(LossBalancer, GivenWeightsMultiplyLosses) {
   BalanceOptions options;
   options.weights = {"c=0.5", "a=0.2", "b = 0.3"};
   Logger logger;
-  const DataParallel alone{Ranks{}};
-  const auto balancer = make_balancer(options, *network, alone, 1, logger);
+  const auto balancer = make_balancer(options, *network, 1, logger);
   const std::vector<task::Batch> batches = one_batch();
   const std::vector<at::Tensor> plain = plain_gradients(*network, batches, "trunk.");
   const Step step(*network, batches);
@@ -227,12 +231,11 @@ TEST(LossBalancer, GradientMethodsWeighTheTrunkAndLeaveHeadsTheirOwn) {
       {"upgrad", upgrad_weights(gramian)}, {"mgda", mgda_weights(gramian, std::vector<double>(3, 1.0), GradientScale::kNone)},
   };
   Logger logger;
-  const DataParallel alone{Ranks{}};
   for (const auto& [name, weights] : expected) {
     for (const nn::NamedTensor& each : network->parameters()) each.tensor.mutable_grad().reset();
     BalanceOptions options;
     options.balancer = name;
-    const auto balancer = make_balancer(options, *network, alone, 1, logger);
+    const auto balancer = make_balancer(options, *network, 1, logger);
     const Step step(*network, batches);
     balancer->backward(step.seen());
     const at::Tensor direction = trunk[0] * weights[0] + trunk[1] * weights[1] + trunk[2] * weights[2];
@@ -414,14 +417,13 @@ TEST(LossBalancer, AHeadWithoutLabelsIsLeftAloneUnderEveryBalancer) {
 
 TEST(LossBalancer, WeightsOfAnAbsentTaskStay) {
   Logger logger;
-  const DataParallel alone{Ranks{}};
   for (const std::string& name : {std::string("uncertainty"), std::string("gradnorm"), std::string("imtl-l"), std::string("famo"),
                                   std::string("dtp"), std::string("gradvac")}) {
     const auto network = three_heads();
     BalanceOptions options;
     options.balancer = name;
     options.gradvac_rate = 0.5;
-    const auto balancer = make_balancer(options, *network, alone, 1, logger);
+    const auto balancer = make_balancer(options, *network, 1, logger);
     std::vector<task::Batch> batches = one_batch();
     const auto learn = [&](std::int64_t at) {
       const Step step(*network, batches);
@@ -484,8 +486,7 @@ TEST(LossBalancer, ImtlLearnsItsScalesByTheFormula) {
   options.balancer = "imtl-l";
   options.balance_rate = 0.1;
   Logger logger;
-  const DataParallel alone{Ranks{}};
-  const auto balancer = make_balancer(options, *network, alone, 1, logger);
+  const auto balancer = make_balancer(options, *network, 1, logger);
   const std::vector<task::Batch> batches = one_batch();
   std::vector<double> first(3);
   std::vector<double> s(3, 0.0);
@@ -513,8 +514,7 @@ TEST(LossBalancer, BalanceEveryReusesWeights) {
   options.balancer = "cagrad";
   options.balance_every = 3;
   Logger logger;
-  const DataParallel alone{Ranks{}};
-  const auto balancer = make_balancer(options, *network, alone, 1, logger);
+  const auto balancer = make_balancer(options, *network, 1, logger);
   MadeSource source = three_tasks(4);
   source.start(0, 0);
   std::vector<std::vector<double>> weights;
@@ -545,10 +545,9 @@ TEST(LossBalancer, AGradientMethodNeedsATrunk) {
   for (const char* task : {"a", "b"}) heads.push_back({std::make_shared<Regression>(task, 2), std::make_unique<Mlp>(6, 6, 2)});
   const Network network(nullptr, std::move(heads));
   Logger logger;
-  const DataParallel alone{Ranks{}};
   BalanceOptions options;
   options.balancer = "nash";
-  EXPECT_THAT(sentence_of([&] { make_balancer(options, network, alone, 1, logger); }), HasSubstr("use one that weighs losses"));
+  EXPECT_THAT(sentence_of([&] { make_balancer(options, network, 1, logger); }), HasSubstr("use one that weighs losses"));
 }
 
 TEST(LossBalancer, ForecastsWhatGradientsNeed) {

@@ -19,7 +19,7 @@ std::string sentence(const TrainerOptions& options) {
 
 TEST(TrainerOptions, DefaultsAreValidAndEveryFieldIsDescribed) {
   EXPECT_EQ(sentence({}), "");
-  EXPECT_EQ(TrainerOptions::fields().size(), 21u);
+  EXPECT_EQ(TrainerOptions::fields().size(), 22u);
   for (const OptionField& field : TrainerOptions::fields()) EXPECT_FALSE(field.doc.empty()) << field.name;
 }
 
