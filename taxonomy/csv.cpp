@@ -1,5 +1,6 @@
 #include "taxonomy/csv.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -170,6 +171,16 @@ std::string csv_field(std::string_view field) {
   return quoted + '"';
 }
 
+std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char character) { return character == '\n' || character == '\r'; }, ' ');
+  return text;
+}
+
+void check_csv_name(const std::string& text, const std::string& name, std::int64_t line) {
+  AFFINIS_CHECK(text.find_first_of("\r\n") == std::string::npos, ErrorCode::kData,
+                "{} line {}: the name '{}' holds a line end; take it out", name, line, one_line(text));
+}
+
 std::string csv_number(double value) {
   if (std::isnan(value)) return {};
   char buffer[32];
@@ -183,7 +194,7 @@ double parse_csv_number(const std::string& cell, const std::string& column, cons
   const std::optional<double> value = parse_real(text);
   AFFINIS_CHECK(value && std::isfinite(*value), ErrorCode::kData,
                 "{} line {}: '{}' in column {} is not a finite number; write the number, or leave the cell empty when it is missing", name,
-                line, text, column);
+                line, one_line(text), column);
   AFFINIS_CHECK(std::abs(*value) <= kLargest, ErrorCode::kData, "{} line {}: {} in column {} is larger than {:g}; check the unit", name,
                 line, text, column, kLargest);
   return *value;

@@ -28,6 +28,12 @@ std::vector<std::size_t> find_columns(const CsvRecord& header, std::span<const s
 /// The field as csv: quoted only where it holds a comma, a quote, a line end, or blanks at its ends.
 std::string csv_field(std::string_view field);
 
+/// A cell for a sentence: line ends become blanks.
+std::string one_line(std::string text);
+
+/// Names stand in tables and sentences: throws Error(kData) with file and line when one holds a line end.
+void check_csv_name(const std::string& text, const std::string& name, std::int64_t line);
+
 /// A finite number as the shortest text that reads back to the same double; "" for NaN.
 std::string csv_number(double value);
 

@@ -26,7 +26,7 @@ using Buildings = std::map<std::int64_t, std::string>;
 
 std::int64_t parse_image(const std::string& cell, const std::string& name, std::int64_t line) {
   const std::optional<std::int64_t> image = parse_integer(cell);
-  AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", name, line, cell);
+  AFFINIS_CHECK(image, ErrorCode::kData, "{} line {}: '{}' in column image is not a whole number", name, line, one_line(cell));
   return *image;
 }
 
@@ -128,6 +128,8 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
       const std::string target = trim(record.fields[columns[1]]);
       AFFINIS_CHECK(!network.empty() && !target.empty(), ErrorCode::kData, "{} line {}: the {} is empty", name, record.line,
                     network.empty() ? "network" : "target");
+      check_csv_name(network, name, record.line);
+      check_csv_name(target, name, record.line);
       const std::int64_t image = parse_image(record.fields[columns[2]], name, record.line);
       const double loss = parse_loss(record.fields[columns[3]], name, record.line);
       Collected& collected = targets[target];
@@ -143,6 +145,7 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
       if (!building_column) return;
       const std::string building = trim(record.fields[*building_column]);
       if (building.empty()) return;
+      check_csv_name(building, name, record.line);
       const auto [place, first] = buildings.emplace(image, building);
       AFFINIS_CHECK(first || place->second == building, ErrorCode::kData,
                     "{} line {}: image {} is of building '{}' here, but was of '{}' before; make the two agree", name, record.line, image,
@@ -168,6 +171,7 @@ void read_buildings(const std::filesystem::path& path, std::vector<LossTable>& t
     const std::int64_t image = parse_image(record.fields[columns[0]], name, record.line);
     const std::string building = trim(record.fields[columns[1]]);
     AFFINIS_CHECK(!building.empty(), ErrorCode::kData, "{} line {}: the building is empty", name, record.line);
+    check_csv_name(building, name, record.line);
     AFFINIS_CHECK(buildings.emplace(image, building).second, ErrorCode::kData,
                   "{} line {}: image {} has a building already; remove one of the two", name, record.line, image);
   });

@@ -46,7 +46,7 @@ std::optional<std::int64_t> parse_images(const std::string& cell, const std::str
   AFFINIS_CHECK(images && *images > 0 && *images <= std::numeric_limits<std::int32_t>::max(),
                 ErrorCode::kData,
                 "{} line {}: '{}' in column images is not a positive whole number below 2^31", name,
-                line, cell);
+                line, one_line(cell));
   return images;
 }
 
@@ -56,6 +56,7 @@ void add_row(const std::string& target, const std::string& a, const std::string&
   AFFINIS_CHECK(!target.empty() && !a.empty() && !b.empty(), ErrorCode::kData,
                 "{} line {}: the {} is empty", name, line,
                 target.empty() ? "target" : "name of a network");
+  for (const std::string* each : {&target, &a, &b}) check_csv_name(*each, name, line);
   AFFINIS_CHECK(pair.rate >= 0 && pair.rate <= 1, ErrorCode::kData,
                 "{} line {}: the win rate {} does not lie between 0 and 1", name, line, pair.rate);
   AFFINIS_CHECK(a != b || pair.rate == 0.5, ErrorCode::kData,

@@ -106,6 +106,11 @@ class TaxonomyAffinity(CliTest):
     def test_sentences(self):
         affinity = ("taxonomy", "affinity", "--losses", self.losses)
         self.refuse(1, *affinity, "--unit", "buildings", names=["image 0 has no building"])
+        for row, sentence in (('"self\nb",depth,0,1', "the name 'self b' holds a line end"), ('self,"de\rpth",0,1', "the name 'de pth' holds a line end"),
+                              ('self,depth,"0\n1",1', "'0 1' in column image is not a whole number"),
+                              ('self,depth,0,"1\n2"', "'1 2' in column loss is not a finite number")):
+            broken = self.write("broken.csv", "network,target,image,loss\n" + row + "\n")
+            self.refuse(1, "taxonomy", "affinity", "--losses", broken, names=["broken.csv line 2", sentence])
         self.refuse(2, *affinity, "--draws", -1, names=["draws is -1"])
         self.refuse(2, *affinity, "--level", 1, names=["level", "1"])
         self.refuse(1, *affinity, "--unit", "buildings", "--buildings", self.write("b.csv", "image,building\n0,a\n"),

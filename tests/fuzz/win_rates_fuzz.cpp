@@ -33,6 +33,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
   } catch (const Error& error) {
     if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kIo) std::abort();
+    if (error.sentence().find('\n') != std::string::npos) std::abort();
   }
   return 0;
 }
