@@ -157,6 +157,24 @@ JointSpec joint_spec_from_json(const nlohmann::json& json) {
   return spec;
 }
 
+TrainSpec train_spec_of(const run::Job& job) {
+  TrainSpec spec = train_spec_from_json(job.spec);
+  train::take_manner(spec.trainer, job.manner);
+  return spec;
+}
+
+TransferSpec transfer_spec_of(const run::Job& job) {
+  TransferSpec spec = transfer_spec_from_json(job.spec);
+  train::take_manner(spec.trainer, job.manner);
+  return spec;
+}
+
+JointSpec joint_spec_of(const run::Job& job) {
+  JointSpec spec = joint_spec_from_json(job.spec);
+  train::take_manner(spec.trainer, job.manner);
+  return spec;
+}
+
 std::filesystem::path head_folder(const std::string& task) { return std::filesystem::path("heads") / task; }
 
 std::string rung_job_name(const std::vector<std::string>& sources, const std::string& target, std::int64_t until) {
@@ -168,6 +186,7 @@ run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vec
   job.kind = kTrainKind;
   job.name = name;
   job.spec = to_json(spec);
+  job.manner = train::manner_to_json(spec.trainer);
   job.inputs = std::move(inputs);
   if (!spec.start.job.empty()) job.inputs.push_back(spec.start.job);
   job.group = spec.task;
@@ -199,6 +218,7 @@ run::Job make_transfer_job(const TransferSpec& spec, const std::string& name, co
   job.kind = kTransferKind;
   job.name = name;
   job.spec = to_json(spec);
+  job.manner = train::manner_to_json(spec.trainer);
   job.inputs = std::move(inputs);
   job.inputs.insert(job.inputs.end(), encode_jobs.begin(), encode_jobs.end());
   if (!earlier.empty()) job.inputs.push_back(earlier);
@@ -224,6 +244,7 @@ run::Job make_joint_job(const JointSpec& spec, const std::string& name, std::vec
   job.kind = kJointKind;
   job.name = name;
   job.spec = to_json(spec);
+  job.manner = train::manner_to_json(spec.trainer);
   job.inputs = std::move(inputs);
   job.group = join(spec.tasks, "+");
   const double step = kEncoderStepCost - kDecoderStepCost + kDecoderStepCost * static_cast<double>(spec.tasks.size());

@@ -94,6 +94,11 @@ ChainSpec chain_spec_from_json(const nlohmann::json& json);
 nlohmann::json to_json(const JointSpec& spec);
 JointSpec joint_spec_from_json(const nlohmann::json& json);
 
+/// What a job says, settings without effect on its result among it: what whoever carries it out goes by.
+TrainSpec train_spec_of(const run::Job& job);
+TransferSpec transfer_spec_of(const run::Job& job);
+JointSpec joint_spec_of(const run::Job& job);
+
 /// Each job's inputs are `inputs` (the data job, when there is one) and what it reads beside them.
 run::Job make_train_job(const TrainSpec& spec, const std::string& name, std::vector<std::string> inputs);
 run::Job make_encode_job(const EncodeSpec& spec, const std::string& name, const std::string& network_job,

@@ -101,7 +101,7 @@ class JointKind : public run::JobKind {
   explicit JointKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
   void run(run::JobContext& context) const override {
-    const JointSpec spec = joint_spec_from_json(context.job.spec);
+    const JointSpec spec = joint_spec_of(context.job);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
     Tasks plain;
     for (const std::string& name : spec.tasks) plain.push_back(make_task(environment_, name, *data, spec.study));

@@ -78,7 +78,7 @@ class TrainKind : public run::JobKind {
   explicit TrainKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
   void run(run::JobContext& context) const override {
-    TrainSpec spec = train_spec_from_json(context.job.spec);
+    TrainSpec spec = train_spec_of(context.job);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
     const std::shared_ptr<const task::Task> task = make_task(environment_, spec.task, *data, spec.study);
 

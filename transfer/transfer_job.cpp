@@ -77,7 +77,7 @@ class TransferKind : public run::JobKind {
   explicit TransferKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
   void run(run::JobContext& context) const override {
-    const TransferSpec spec = transfer_spec_from_json(context.job.spec);
+    const TransferSpec spec = transfer_spec_of(context.job);
     AFFINIS_ASSERT(!spec.sources.empty());
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);
     const std::shared_ptr<const task::Task> task = make_task(environment_, spec.target, *data, spec.study);

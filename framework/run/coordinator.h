@@ -29,6 +29,7 @@ struct RunOptions {
   std::int64_t threads_per_worker = 1;
   std::int64_t retries = 2;           ///< attempts after the first for a job whose worker died or failed
   double worker_memory_gib = 1.5;     ///< what each worker keeps from job to job
+  bool cuda_graphs = false;           ///< for the jobs to heed that can: recorded kernels instead of single ones
   // No option fields:
   std::vector<ExpectedJobs> expected_later;  ///< beside the graph
   std::filesystem::path jobs_in = ".";       ///< where jobs/ is, from the run's folder: ".." when runs share their results

@@ -24,6 +24,8 @@ struct Job {
   std::vector<std::string> inputs;  ///< names of the jobs whose results it reads
   std::string group;                ///< jobs of one group go to the same worker when possible (a target task)
   double cost = 1;                  ///< expected relative duration, for scheduling and time left; never part of the identity
+  /// How it is done, as far as the result does not depend on it (seconds between checkpoints); never part of the identity.
+  nlohmann::json manner = nlohmann::json::object();
 
   /// First part of the name: what status and time left are reported by.
   std::string stage() const;

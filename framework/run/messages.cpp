@@ -12,6 +12,7 @@ nlohmann::json to_json(const RunMessage& message) {
                           {"order", job.inputs},
                           {"group", job.group},
                           {"cost", job.cost},
+                          {"manner", job.manner},
                           {"identity", message.identity},
                           {"folder", message.folder},
                           {"inputs", message.inputs}};
@@ -27,7 +28,8 @@ RunMessage run_message_from_json(const nlohmann::json& value) {
                    value.at("spec"),
                    value.at("order").get<std::vector<std::string>>(),
                    value.at("group").get<std::string>(),
-                   value.at("cost").get<double>()};
+                   value.at("cost").get<double>(),
+                   value.at("manner")};
     message.identity = value.at("identity").get<std::string>();
     message.folder = value.at("folder").get<std::string>();
     message.inputs = value.at("inputs").get<std::map<std::string, std::string>>();

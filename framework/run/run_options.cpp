@@ -19,6 +19,10 @@ const std::vector<OptionField>& RunOptions::fields() {
       option("worker_memory_gib", &RunOptions::worker_memory_gib,
              "GiB that each worker keeps from job to job (representations, labels)",
              {.minimum = 0, .affects_result = false}),
+      option("cuda_graphs", &RunOptions::cuda_graphs,
+             "transfers on a GPU replay their network's passes as CUDA graphs instead of launching "
+             "every kernel; needs a slot cuda:N in devices",
+             {.affects_result = false}),
   };
   return table;
 }

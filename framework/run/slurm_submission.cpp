@@ -110,7 +110,8 @@ void write_submission(const fs::path& folder, const Submission& submission) {
                     {"spec", job.spec},
                     {"inputs", job.inputs},
                     {"group", job.group},
-                    {"cost", job.cost}});
+                    {"cost", job.cost},
+                    {"manner", job.manner}});
   }
   make_folder(folder / submission_folder(submission.number));
   write_json(submission_path(folder, submission.number), {{"format", 1},
@@ -128,7 +129,8 @@ Submission read_submission(const fs::path& folder, std::int64_t number) {
     for (const nlohmann::json& job : value.at("jobs")) {
       submission.graph.add({job.at("kind").get<std::string>(), job.at("name").get<std::string>(),
                             job.at("spec"), job.at("inputs").get<std::vector<std::string>>(),
-                            job.at("group").get<std::string>(), job.at("cost").get<double>()});
+                            job.at("group").get<std::string>(), job.at("cost").get<double>(),
+                            job.value("manner", nlohmann::json::object())});
     }
     submission.options = options_from_json(value.at("options"));
     submission.levels = value.at("levels").get<std::vector<ArrayBatches>>();

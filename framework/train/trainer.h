@@ -42,6 +42,8 @@ struct TrainerOptions {
   double adversarial_after = 0.25;   ///< share of the training on reconstruction alone before the adversary begins
   double adversarial_noise = 0.1;    ///< deviation of the noise on what a discriminator sees, at step 0
   double discriminator_rate = 1e-5;  ///< step size of the discriminators (plain SGD, ten times weight_decay)
+  /// Passes are replayed as CUDA graphs (graphed_forward.h), for small networks on a GPU; no option field: a study's [run] says it.
+  bool cuda_graphs = false;
   AdaptationOptions adaptation = {};  ///< an options section of its own
   BalanceOptions balance = {};        ///< likewise
 
@@ -53,6 +55,11 @@ struct TrainerOptions {
 nlohmann::json to_json(const TrainerOptions& options);
 /// Throws Error(kData) as the options' from_json.
 TrainerOptions trainer_options_from_json(const nlohmann::json& json);
+
+/// The other settings, those that change how a training goes on and not where it ends, where they are not at their default.
+nlohmann::json manner_to_json(const TrainerOptions& options);
+/// Sets what manner_to_json wrote. Throws Error(kUsage) on anything else.
+void take_manner(TrainerOptions& options, const nlohmann::json& manner);
 
 /// Throws Error(kUsage) with one sentence when a value is out of bounds or two do not go together.
 void validate(const TrainerOptions& options);

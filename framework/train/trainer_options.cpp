@@ -76,6 +76,28 @@ TrainerOptions trainer_options_from_json(const nlohmann::json& json) {
   return options;
 }
 
+nlohmann::json manner_to_json(const TrainerOptions& options) {
+  TrainerOptions copy = options;
+  TrainerOptions usual;
+  const nlohmann::json chosen = affinis::to_json(option_section("training", "", copy));
+  const nlohmann::json defaults = affinis::to_json(option_section("training", "", usual));
+  nlohmann::json manner = nlohmann::json::object();
+  for (const OptionField& field : TrainerOptions::fields()) {
+    if (!field.affects_result && chosen.at(field.name) != defaults.at(field.name)) manner[field.name] = chosen.at(field.name);
+  }
+  if (options.cuda_graphs) manner["cuda_graphs"] = true;
+  return manner;
+}
+
+void take_manner(TrainerOptions& options, const nlohmann::json& manner) {
+  nlohmann::json fields = manner;
+  if (const auto graphs = fields.find("cuda_graphs"); graphs != fields.end()) {
+    options.cuda_graphs = graphs->get<bool>();
+    fields.erase(graphs);
+  }
+  from_json(option_section("training", "", options), fields);
+}
+
 void validate(const TrainerOptions& options) {
   TrainerOptions copy = options;
   validate_options(option_section("training", "", copy));

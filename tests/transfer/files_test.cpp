@@ -100,5 +100,25 @@ TEST(Specs, LeaveOutWhatDoesNotAffectResults) {
   EXPECT_NE(to_json(one), to_json(other));
 }
 
+TEST(Specs, WhatDoesNotAffectResultsReachesTheJobBesideItsSpec) {
+  train::TrainerOptions often;
+  often.checkpoint_seconds = 0.5;
+  TrainSpec train;
+  train.trainer = often;
+  TransferSpec transfer;
+  transfer.trainer = often;
+  JointSpec joint;
+  joint.trainer = often;
+  const run::Job jobs[] = {make_train_job(train, "network/a", {}), make_transfer_job(transfer, "transfer/a--b", {}, {}),
+                           make_joint_job(joint, "joint/a+b", {})};
+  for (const run::Job& job : jobs) EXPECT_EQ(job.manner, nlohmann::json({{"checkpoint_seconds", 0.5}})) << job.name;
+  EXPECT_EQ(train_spec_of(jobs[0]).trainer.checkpoint_seconds, 0.5);
+  EXPECT_EQ(transfer_spec_of(jobs[1]).trainer.checkpoint_seconds, 0.5);
+  EXPECT_EQ(joint_spec_of(jobs[2]).trainer.checkpoint_seconds, 0.5);
+  train.trainer = {};
+  EXPECT_TRUE(make_train_job(train, "network/a", {}).manner.empty());
+  EXPECT_EQ(make_train_job(train, "network/a", {}).spec, jobs[0].spec);
+}
+
 }  // namespace
 }  // namespace affinis::transfer

@@ -110,13 +110,14 @@ TEST(JobGraph, IdentityChangesOnlyDownstream) {
   }
 }
 
-TEST(JobGraph, IdentityDependsOnVersionKindAndOrderOfInputsButNotOnNamesCostsGroups) {
+TEST(JobGraph, IdentityDependsOnVersionKindAndOrderOfInputsButNotOnNamesCostsGroupsManner) {
   const JobGraph plain =
       graph({job("a", {}, {{"value", 1}}), job("b", {}, {{"value", 2}}), job("c", {"a", "b"})});
   Job renamed = job("other", {"b2", "a2"});
   std::swap(renamed.inputs[0], renamed.inputs[1]);
   renamed.group = "group";
   renamed.cost = 17;
+  renamed.manner = {{"checkpoint_seconds", 0}};
   const JobGraph other = graph({job("a2", {}, {{"value", 1}}), job("b2", {}, {{"value", 2}}),
                                 renamed, job("swapped", {"b2", "a2"})});
   const auto identities = plain.identities(toy::kinds());

@@ -68,6 +68,7 @@ TEST_F(DealBatches, BatchesAreSplitAndJoinedAsAsked) {
 
 TEST_F(DealBatches, ASubmissionSurvivesItsFile) {
   add_levels();
+  jobs.front().manner = {{"checkpoint_seconds", 5}};
   fs::create_directories(folder());
   Submission submission;
   submission.number = 3;
@@ -80,6 +81,7 @@ TEST_F(DealBatches, ASubmissionSurvivesItsFile) {
   EXPECT_EQ(last_submission(folder()), 3);
   const Submission read = read_submission(folder(), 3);
   EXPECT_EQ(read.graph.identities(toy::kinds()), graph().identities(toy::kinds()));
+  EXPECT_EQ(read.graph.jobs().front().manner, jobs.front().manner);
   EXPECT_EQ(read.levels, submission.levels);
   EXPECT_EQ(read.options.devices, submission.options.devices);
   EXPECT_EQ(read.options.jobs_in, "..");

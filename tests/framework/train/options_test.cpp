@@ -29,6 +29,17 @@ TEST(TrainerOptions, OnlyTheCheckpointIntervalLeavesTheResultAlone) {
   }
 }
 
+TEST(TrainerOptions, TheMannerIsWhatTheResultDoesNotDependOn) {
+  EXPECT_TRUE(manner_to_json({}).empty());
+  const TrainerOptions often{.learning_rate = 3, .checkpoint_seconds = 0.5};
+  EXPECT_EQ(manner_to_json(often), nlohmann::json({{"checkpoint_seconds", 0.5}}));
+  TrainerOptions taken;
+  take_manner(taken, manner_to_json(often));
+  EXPECT_EQ(taken.checkpoint_seconds, 0.5);
+  EXPECT_EQ(to_json(taken), to_json(TrainerOptions()));
+  EXPECT_THROW(take_manner(taken, {{"checkpoint_minutes", 1}}), Error);
+}
+
 TEST(TrainerOptions, NamesWhatIsOutOfBounds) {
   EXPECT_NE(sentence({.learning_rate = -1}).find("learning_rate"), std::string::npos);
   EXPECT_NE(sentence({.optimizer = "lion"}).find("optimizer"), std::string::npos);
