@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import unittest
 
@@ -191,6 +192,18 @@ class StudyTest(CliTest):
         self.assertIn("done before", again.stderr)
         for name in ("transfers.csv", "taxonomy.json"):
             self.assertEqual(read(copy, name), read(self.run_folder, name))
+
+    def test_files_that_a_kill_cut_off_are_removed_by_the_next_run(self):
+        copy = self.copy_of_run()
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        cut_off = [os.path.join(copy, part, ".taxonomy.tmp-%d-7.json" % gone.pid) for part in (".", "graphs")]
+        at_work = os.path.join(copy, ".report.tmp-%d-7.html" % os.getpid())
+        for path in [*cut_off, at_work]:
+            open(path, "w").close()
+        self.succeed("run", self.file, "--out", copy)
+        self.assertEqual([path for path in cut_off if os.path.exists(path)], [])
+        self.assertTrue(os.path.exists(at_work))
 
     def test_status(self):
         status = self.json("status", self.run_folder)
