@@ -24,12 +24,14 @@ endif()
 
 include(LibTorchTarget)
 
-# Data-parallel training between GPUs talks to NCCL itself. The wheels bring it beside torch/, with the CUDA runtime's headers.
+# Data-parallel training between GPUs talks to NCCL itself, and LibTorch's headers for streams and events call the CUDA runtime in line. The
+# wheels bring both beside torch/, the libraries without the names that a linker looks for (libcudart.so.13, no libcudart.so).
 if(AFFINIS_CUDA)
   find_path(AFFINIS_NCCL_INCLUDE_DIR nccl.h HINTS "${AFFINIS_LIBTORCH}/../nvidia/nccl/include" REQUIRED)
   find_library(AFFINIS_NCCL_LIBRARY NAMES nccl libnccl.so.2 HINTS "${AFFINIS_LIBTORCH}/../nvidia/nccl/lib" REQUIRED)
   find_path(AFFINIS_CUDA_INCLUDE_DIR cuda_runtime_api.h HINTS "${AFFINIS_LIBTORCH}/../nvidia/cu13/include" REQUIRED)
-  add_library(affinis_nccl INTERFACE)
-  target_include_directories(affinis_nccl SYSTEM INTERFACE "${AFFINIS_NCCL_INCLUDE_DIR}" "${AFFINIS_CUDA_INCLUDE_DIR}")
-  target_link_libraries(affinis_nccl INTERFACE "${AFFINIS_NCCL_LIBRARY}")
+  find_library(AFFINIS_CUDART_LIBRARY NAMES cudart libcudart.so.13 HINTS "${AFFINIS_LIBTORCH}/../nvidia/cu13/lib" REQUIRED)
+  add_library(affinis_cuda INTERFACE)
+  target_include_directories(affinis_cuda SYSTEM INTERFACE "${AFFINIS_NCCL_INCLUDE_DIR}" "${AFFINIS_CUDA_INCLUDE_DIR}")
+  target_link_libraries(affinis_cuda INTERFACE "${AFFINIS_NCCL_LIBRARY}" "${AFFINIS_CUDART_LIBRARY}")
 endif()

@@ -225,6 +225,7 @@ transfer::TransferSpec StudyGraph::transfer_spec(const Candidate& candidate) con
   spec.sources = candidate.sources;
   spec.target = candidate.target;
   spec.trainer = little_data_trainer("transfer", candidate.target);
+  spec.trainer.cuda_graphs = options_.run.cuda_graphs;
   spec.clip_sigma = options_.search.clip_sigma;
   spec.keep_weights = options_.search.keep_weights;
   // All that may ever begin a chain, so that another list of chains trains none of them anew.

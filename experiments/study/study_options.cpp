@@ -292,6 +292,9 @@ void StudyOptions::finish() {
                 "taxonomy.gain_against is '{}', but search.{} is false; switch it on or measure gain against the other baseline",
                 taxonomy.gain_against, taxonomy.gain_against);
   check_epochs(*this);
+  const bool on_gpu = std::any_of(run.devices.begin(), run.devices.end(), [](const std::string& slot) { return slot.starts_with("cuda"); });
+  AFFINIS_CHECK(!run.cuda_graphs || on_gpu, ErrorCode::kConfig,
+                "run.cuda_graphs is true, but run.devices names no GPU ({}); name cuda:0 there, or leave cuda_graphs out", join(run.devices, ", "));
   for (const char* section : {"network", "scratch", "constant", "transfer"}) check_trainer(section, trainer(section, ""));
   check_trainer("mtl", mtl.trainer);
   for (const std::string& balancer : mtl.balancers) {

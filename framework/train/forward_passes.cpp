@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <mutex>
+#include <utility>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
@@ -37,6 +38,11 @@ ForwardPasses::ForwardPasses(Network& network, const BatchSource& source, const 
 void ForwardPasses::begin(std::int64_t step) {
   step_ = step;
   seed(derive_seed(static_cast<std::uint64_t>(options_.seed), "step", {static_cast<std::uint64_t>(step)}));
+}
+
+void ForwardPasses::record_with(std::unique_ptr<WorkRecorder> recorder) {
+  AFFINIS_ASSERT(network_.heads().size() == 1);
+  graphed_ = std::make_unique<GraphedForward>(network_, std::move(recorder));
 }
 
 void ForwardPasses::seed(std::uint64_t seed) const {
@@ -97,7 +103,13 @@ std::vector<at::Tensor> ForwardPasses::predictions_of(const BatchPart& part, std
   std::vector<at::Tensor> predictions;
   {
     const LowPrecision low(device_, options_.precision == "bf16");
-    predictions = network_.forward_all(part.inputs, representations);
+    if (graphed_ && at::GradMode::is_enabled() && part.inputs.front().defined()) {
+      predictions = {(*graphed_)(part.inputs.front())};
+      // Nobody looks at the representation under a single head.
+      if (representations != nullptr) representations->assign(1, at::Tensor());
+    } else {
+      predictions = network_.forward_all(part.inputs, representations);
+    }
   }
   for (at::Tensor& prediction : predictions) {
     if (prediction.defined()) prediction = prediction.to(at::kFloat);

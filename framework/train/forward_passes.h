@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "framework/train/batch_parts.h"
 #include "framework/train/batch_source.h"
 #include "framework/train/data_parallel.h"
+#include "framework/train/graphed_forward.h"
 #include "framework/train/network.h"
 #include "framework/train/trainer.h"
 
@@ -48,6 +50,8 @@ class ForwardPasses {
   void begin(std::int64_t step);
   /// Throws Error(kNumeric) naming task, step and samples when a loss is NaN or infinite, on every rank.
   Pass run(const BatchPart& part);
+  /// From now on run() replays a recording where it can (see graphed_forward.h): for networks of one head.
+  void record_with(std::unique_ptr<WorkRecorder> recorder);
   /// The losses of these parts together, over all ranks, at the weights as they are now, with the step's dropout and whatever they are.
   /// Running statistics stay as they are.
   std::vector<double> losses_now(std::span<const BatchPart> parts);
@@ -68,6 +72,7 @@ class ForwardPasses {
   const DataParallel& parallel_;
   c10::Device device_;
   std::int64_t step_ = 0;
+  std::unique_ptr<GraphedForward> graphed_;  ///< null: nothing is recorded
 };
 
 }  // namespace affinis::train

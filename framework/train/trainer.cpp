@@ -20,6 +20,7 @@
 #include "framework/train/device_copies.h"
 #include "framework/train/forward_passes.h"
 #include "framework/train/freezing.h"
+#include "framework/train/graphed_forward.h"
 #include "framework/train/low_precision.h"
 #include "framework/train/metrics_files.h"
 #include "framework/train/optimizer.h"
@@ -97,6 +98,7 @@ class Training {
     if (!outputs_.folder.empty()) begin_in_folder();
     parallel_.follow(network_);
     begin_adaptation();
+    if (options.cuda_graphs && !state_.finished) use_graphs();
   }
 
   TrainingResult run(const Progress& progress) {
@@ -187,6 +189,15 @@ class Training {
     best_ = std::move(checkpoint->best);
     seconds_before_ = state_.seconds;
     if (!state_.finished && parallel_.speaks()) logger_.info("training goes on from step {} of {}", state_.step, steps_);
+  }
+
+  void use_graphs() {
+    const std::string reason = why_not_graphed(network_, device_, parallel_.alone(), options_);
+    if (reason.empty()) {
+      passes_.record_with(make_cuda_graph_recorder(device_));
+    } else {
+      logger_.info("this training goes without CUDA graphs: {}", reason);
+    }
   }
 
   void step() {

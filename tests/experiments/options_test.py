@@ -26,6 +26,12 @@ class OptionsTest(CliTest):
             for cell in cells:
                 self.assertTrue(cell, row)
 
+    def test_cuda_graphs_without_a_gpu_are_refused(self):
+        file = self.write("graphs.toml", "[run]\ncuda_graphs = true\n")
+        sentence = self.refuse(2, "run", file, "--out", self.path("out"), names=["run.cuda_graphs", "cpu:0, cpu:1", "cuda:0"])
+        self.assertIn("leave cuda_graphs out", sentence)
+        self.assertFalse(os.path.exists(self.path("out")))
+
     def test_a_file_of_all_defaults_is_accepted_and_changes_nothing(self):
         """Each default in the reference is TOML that the program reads back, section by section."""
         lines = []
