@@ -1,3 +1,13 @@
+# affinis_unity(TARGET): AFFINIS_UNITY of its sources are compiled together. Sources of one folder share their anonymous namespaces then, so
+# that no name may stand in two of them.
+function(affinis_unity target)
+  if(AFFINIS_UNITY GREATER 1)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${AFFINIS_UNITY})
+    # GCC takes a class outside that has a member from an anonymous namespace for a mistake in all files but the one that is compiled.
+    target_compile_options(${target} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
+endfunction()
+
 # affinis_library(NAME DEPENDS <folders below> LINK <third-party targets> SUBFOLDERS <folders within>)
 #   One static library per folder, affinis::NAME, from every .cpp in it and in SUBFOLDERS. DEPENDS is the folder's arrows in DESIGN: what is not listed
 #   cannot be linked, and tests/layering_test.py refuses the include.
@@ -15,9 +25,7 @@ function(affinis_library name)
     add_library(affinis_${name} STATIC ${sources})
     set(scope PUBLIC)
     target_link_libraries(affinis_${name} PRIVATE affinis_warnings)
-    if(AFFINIS_UNITY GREATER 1)
-      set_target_properties(affinis_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${AFFINIS_UNITY})
-    endif()
+    affinis_unity(affinis_${name})
   endif()
   add_library(affinis::${name} ALIAS affinis_${name})
   target_include_directories(affinis_${name} ${scope} "${PROJECT_SOURCE_DIR}")

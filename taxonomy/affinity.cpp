@@ -1,17 +1,15 @@
 #include "taxonomy/affinity.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 /// Affinities of a tournament among contestants; `rate_against(i, name)` is the win rate of its i-th network.
 template <typename RateAgainst>

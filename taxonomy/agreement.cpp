@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <utility>
 
 #include "framework/core/error.h"
+#include "taxonomy/known_values.h"
 #include "taxonomy/ranks.h"
 
 namespace affinis::taxonomy {
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 /// Sources that both sides know: place in the tournament, value in the reference.
 struct CommonSources {

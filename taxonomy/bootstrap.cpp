@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -12,11 +11,11 @@
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "taxonomy/csv.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 // Networks with equal losses have equal affinities but for rounding.
 constexpr double kEqual = 1e-5;
 

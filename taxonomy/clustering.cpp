@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <string>
@@ -11,11 +10,10 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 const std::array<std::string, 4> kDistances = {"cityblock", "euclidean", "cosine", "correlation"};
 const std::array<std::string, 5> kLinkages = {"average", "complete", "single", "ward", "weighted"};

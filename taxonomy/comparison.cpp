@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <iterator>
-#include <limits>
 #include <map>
 #include <set>
 #include <tuple>
@@ -12,16 +11,15 @@
 
 #include "framework/core/error.h"
 #include "taxonomy/first_order.h"
+#include "taxonomy/known_values.h"
 #include "taxonomy/ranks.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
 using TransferKey = std::pair<std::string, std::vector<std::string>>;  // target, sources in order of name
 
-TransferKey key_of(const TransferRow& row) {
+TransferKey transfer_key(const TransferRow& row) {
   TransferKey key{row.target, row.sources};
   std::sort(key.second.begin(), key.second.end());
   return key;
@@ -66,9 +64,9 @@ OnlyIn only_in(const TransferTable& whole, const TransferTable& common, const Tr
   const std::vector<std::string> others = other_whole.tasks();
   std::set_difference(tasks.begin(), tasks.end(), others.begin(), others.end(), std::back_inserter(result.tasks));
   std::set<TransferKey> has;
-  for (const TransferRow& row : other.rows) has.insert(key_of(row));
+  for (const TransferRow& row : other.rows) has.insert(transfer_key(row));
   for (const TransferRow& row : common.rows) {
-    if (!has.contains(key_of(row))) result.transfers.push_back(row);
+    if (!has.contains(transfer_key(row))) result.transfers.push_back(row);
   }
   std::sort(result.transfers.begin(), result.transfers.end(), [](const TransferRow& x, const TransferRow& y) {
     return std::tie(x.target, x.order, x.sources) < std::tie(y.target, y.order, y.sources);
@@ -109,20 +107,6 @@ std::string best(const Column& column, const std::vector<double>& values) {
   if (values.empty()) return {};
   return column.sources[static_cast<std::size_t>(std::max_element(values.begin(), values.end()) - values.begin())];
 }
-
-class Mean {
- public:
-  void add(double value) {
-    if (std::isnan(value)) return;
-    sum_ += value;
-    ++count_;
-  }
-  double value() const { return count_ == 0 ? kMissing : sum_ / static_cast<double>(count_); }
-
- private:
-  double sum_ = 0;
-  std::size_t count_ = 0;
-};
 
 std::vector<std::string> names_of(const Problem& problem, const Solution& solution) {
   std::vector<std::string> names;
@@ -226,9 +210,9 @@ Comparison compare_tables(const TransferTable& a, const TransferTable& b, const 
 
   const FirstOrder matrix_a = first_order(common_a, options.objective);
   const FirstOrder matrix_b = first_order(common_b, options.objective);
-  Mean spearmans;
-  Mean kendalls;
-  Mean pearsons;
+  MeanOfKnown spearmans;
+  MeanOfKnown kendalls;
+  MeanOfKnown pearsons;
   Column all;
   for (const std::string& target : result.targets) {
     const Column column = column_of(matrix_a, matrix_b, target);

@@ -7,27 +7,12 @@
 #include <limits>
 
 #include "framework/core/error.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kPercent = 100;
-
-/// Mean over the values that are numbers.
-class Mean {
- public:
-  void add(double value) {
-    if (std::isnan(value)) return;
-    sum_ += value;
-    ++count_;
-  }
-  double value() const { return count_ > 0 ? sum_ / count_ : kNan; }
-
- private:
-  double sum_ = 0;
-  double count_ = 0;
-};
 
 /// The 0.975 quantile of Student's distribution (tabulated to 30 degrees of freedom; beyond, Cornish and Fisher's expansion around the
 /// normal one is as exact as the table).
@@ -54,7 +39,7 @@ struct UnitSums {
 };
 
 double change_of(const UnitSums& sums) {
-  return sums.images > 0 && sums.single != 0 ? kPercent * (sums.joint - sums.single) / std::abs(sums.single) : kNan;
+  return sums.images > 0 && sums.single != 0 ? kPercent * (sums.joint - sums.single) / std::abs(sums.single) : kMissing;
 }
 
 /// One table's sums by unit, and its win rate.
@@ -64,7 +49,7 @@ std::vector<UnitSums> sums_of(const LossTable& table, std::span<const std::uint3
   const std::size_t seeds = table.networks.size() / 2;
   const std::size_t images = table.images.size();
   std::vector<UnitSums> sums(units);
-  Mean wins;
+  MeanOfKnown wins;
   for (std::size_t i = 0; i < images; ++i) {
     double joint = 0;
     double single = 0;
@@ -94,20 +79,20 @@ UnitSums total_of(const std::vector<UnitSums>& sums, const UnitWeights* weights)
   return total;
 }
 
-Interval without_draws(double value) { return {value, kNan, kNan, kNan}; }
+Interval without_draws(double value) { return {value, kMissing, kMissing, kMissing}; }
 
 }  // namespace
 
 double relative_change(const MetricPair& metric) {
-  if (std::isnan(metric.joint) || std::isnan(metric.single) || metric.single == 0) return kNan;
+  if (std::isnan(metric.joint) || std::isnan(metric.single) || metric.single == 0) return kMissing;
   const double change = kPercent * (metric.joint - metric.single) / std::abs(metric.single);
   return metric.higher_is_better ? -change : change;
 }
 
 double delta_m(std::span<const std::vector<MetricPair>> tasks, ChangeAverage average) {
-  Mean all;
+  MeanOfKnown all;
   for (const std::vector<MetricPair>& task : tasks) {
-    Mean own;
+    MeanOfKnown own;
     for (const MetricPair& metric : task) {
       const double change = relative_change(metric);
       own.add(change);
@@ -119,7 +104,7 @@ double delta_m(std::span<const std::vector<MetricPair>> tasks, ChangeAverage ave
 }
 
 Interval student_interval(std::span<const double> values) {
-  Mean mean;
+  MeanOfKnown mean;
   std::size_t count = 0;
   for (const double value : values) {
     mean.add(value);
@@ -138,7 +123,7 @@ Interval student_interval(std::span<const double> values) {
 LossChanges loss_changes(std::span<const LossTable> tables, const TestUnits& units, const BootstrapOptions& options) {
   LossChanges result;
   std::vector<std::vector<UnitSums>> sums;
-  Mean mean;
+  MeanOfKnown mean;
   for (std::size_t t = 0; t < tables.size(); ++t) {
     LossChange change;
     change.task = tables[t].target;
@@ -152,7 +137,7 @@ LossChanges loss_changes(std::span<const LossTable> tables, const TestUnits& uni
   std::vector<std::vector<double>> drawn(tables.size());
   std::vector<double> drawn_mean;
   for (const UnitWeights& weights : bootstrap_draws(units.count, options.draws, options.seed)) {
-    Mean one;
+    MeanOfKnown one;
     for (std::size_t t = 0; t < tables.size(); ++t) {
       drawn[t].push_back(change_of(total_of(sums[t], &weights)));
       one.add(drawn[t].back());

@@ -13,15 +13,15 @@
 #include "framework/core/text.h"
 #include "taxonomy/csv.h"
 #include "taxonomy/grouping.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kMostTasks = 62;
 constexpr std::size_t kMostPairTasks = 14;
 
-const std::vector<std::string> kColumns = {"network", "task", "cost", "validation_loss", "early_validation_loss", "test_loss"};
+const std::vector<std::string> kGroupingColumns = {"network", "task", "cost", "validation_loss", "early_validation_loss", "test_loss"};
 
 struct Losses {
   double validation = kMissing;
@@ -65,10 +65,10 @@ NetworkTable parse_network_table(std::string_view text, const std::string& name)
   std::vector<std::size_t> columns;
   for_each_record(text, name, [&](const CsvRecord& record) {
     if (columns.empty()) {
-      columns = find_columns(record, kColumns, name);
+      columns = find_columns(record, kGroupingColumns, name);
       return;
     }
-    const auto number = [&](std::size_t column) { return parse_csv_number(record.fields[columns[column]], kColumns[column], name, record.line); };
+    const auto number = [&](std::size_t column) { return parse_csv_number(record.fields[columns[column]], kGroupingColumns[column], name, record.line); };
     const std::string network = trim(record.fields[columns[0]]);
     const std::string task = trim(record.fields[columns[1]]);
     AFFINIS_CHECK(!network.empty() && !task.empty(), ErrorCode::kData, "{} line {}: the {} is empty", name, record.line,

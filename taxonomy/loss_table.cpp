@@ -19,7 +19,7 @@
 namespace affinis::taxonomy {
 namespace {
 
-const std::array<std::string, 4> kColumns = {"network", "target", "image", "loss"};
+const std::array<std::string, 4> kLossColumns = {"network", "target", "image", "loss"};
 const std::string kBuilding = "building";
 
 using Buildings = std::map<std::int64_t, std::string>;
@@ -43,7 +43,7 @@ void set_buildings(LossTable& table, const Buildings& buildings) {
 }
 
 /// The losses of one target while files are read; NaN with the flag unset is a cell that no file had.
-struct Collected {
+struct CollectedLosses {
   std::vector<std::string> networks;
   std::unordered_map<std::string, std::size_t> network_positions;
   std::vector<std::unordered_map<std::int64_t, double>> losses;  // one map a network
@@ -56,7 +56,7 @@ double parse_loss(const std::string& cell, const std::string& name, std::int64_t
   return parse_csv_number(cell, "loss", name, line);
 }
 
-LossTable assemble(const std::string& target, const Collected& collected) {
+LossTable assemble_losses(const std::string& target, const CollectedLosses& collected) {
   LossTable table;
   table.target = target;
   table.networks = collected.networks;
@@ -110,7 +110,7 @@ void check_loss_table(const LossTable& table) {
 }
 
 std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> paths) {
-  std::map<std::string, Collected> targets;
+  std::map<std::string, CollectedLosses> targets;
   Buildings buildings;
   for (const std::filesystem::path& path : paths) {
     const std::string name = path.string();
@@ -119,7 +119,7 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
     std::optional<std::size_t> building_column;
     for_each_record(text, name, [&](const CsvRecord& record) {
       if (columns.empty()) {
-        columns = find_columns(record, kColumns, name);
+        columns = find_columns(record, kLossColumns, name);
         const bool has = std::any_of(record.fields.begin(), record.fields.end(), [](const auto& field) { return trim(field) == kBuilding; });
         if (has) building_column = find_columns(record, std::array{kBuilding}, name).front();
         return;
@@ -132,7 +132,7 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
       check_csv_name(target, name, record.line);
       const std::int64_t image = parse_image(record.fields[columns[2]], name, record.line);
       const double loss = parse_loss(record.fields[columns[3]], name, record.line);
-      Collected& collected = targets[target];
+      CollectedLosses& collected = targets[target];
       const auto [position, fresh] = collected.network_positions.emplace(network, collected.networks.size());
       if (fresh) {
         collected.networks.push_back(network);
@@ -153,7 +153,7 @@ std::vector<LossTable> read_loss_tables(std::span<const std::filesystem::path> p
     });
   }
   std::vector<LossTable> tables;
-  for (const auto& [target, collected] : targets) tables.push_back(assemble(target, collected));
+  for (const auto& [target, collected] : targets) tables.push_back(assemble_losses(target, collected));
   for (LossTable& table : tables) set_buildings(table, buildings);
   return tables;
 }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <string>
@@ -13,11 +12,11 @@
 
 #include "framework/core/error.h"
 #include "framework/core/random.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr std::size_t kBits = 64;
 constexpr std::int64_t kMostDraws = 1000000;
 constexpr std::size_t kMostRates = std::size_t{1} << 28;
@@ -94,7 +93,7 @@ class BitPlanes {
 
 /// Twice the wins of a network over another (a tie counts one) and the images they were compared
 /// on.
-struct Count {
+struct WinCount {
   std::int64_t half_wins = 0;
   std::int64_t shared = 0;
 
@@ -140,7 +139,7 @@ class ImageCounter {
     return pair;
   }
 
-  Count count(const Pair& pair, std::size_t d) const {
+  WinCount count(const Pair& pair, std::size_t d) const {
     return {2 * planes_.sum(d, pair.wins) + (pair.any_tie ? planes_.sum(d, pair.ties) : 0),
             pair.whole ? all_drawn_[d] : planes_.sum(d, pair.shared)};
   }
@@ -160,7 +159,7 @@ class BuildingCounter {
                   std::span<const UnitWeights> weightings, std::size_t units)
       : table_(table), unit_of_(unit_of), weightings_(weightings), units_(units) {}
 
-  using Pair = std::vector<Count>;
+  using Pair = std::vector<WinCount>;
 
   Pair compare(std::size_t a, std::size_t b) const {
     Pair pair(units_);
@@ -174,8 +173,8 @@ class BuildingCounter {
     return pair;
   }
 
-  Count count(const Pair& pair, std::size_t d) const {
-    Count total;
+  WinCount count(const Pair& pair, std::size_t d) const {
+    WinCount total;
     const UnitWeights& weights = weightings_[d];
     for (std::size_t u = 0; u < units_; ++u) {
       total.half_wins += weights[u] * pair[u].half_wins;
@@ -219,7 +218,7 @@ Rates count_pairings(const Counter& counter, std::span<const Pairing> pairings,
       const std::size_t end = std::min(start + kWeightingsTogether, weightings);
       for (std::size_t p = first; p < last; ++p) {
         for (std::size_t d = start; d < end; ++d) {
-          const Count count = counter.count(pairs[p - first], d);
+          const WinCount count = counter.count(pairs[p - first], d);
           result.rates[p * weightings + d] = count.rate();
           if (with_shared) {
             result.shared[p * weightings + d] = static_cast<std::int32_t>(count.shared);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -12,29 +11,15 @@
 
 #include "framework/core/error.h"
 #include "framework/core/text.h"
+#include "taxonomy/known_values.h"
 #include "taxonomy/ranks.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
-
 double or_missing(double sum, std::size_t count) {
   return count == 0 ? kMissing : sum / static_cast<double>(count);
 }
-
-/// A mean of what is defined.
-struct Mean {
-  double sum = 0;
-  std::size_t count = 0;
-
-  void add(double value) {
-    if (std::isnan(value)) return;
-    sum += value;
-    ++count;
-  }
-  double get() const { return or_missing(sum, count); }
-};
 
 std::string choice_text(const Problem& problem, const Edge& edge) {
   if (edge.self) return std::string(kSelf);
@@ -154,7 +139,7 @@ void solve_draws(std::span<const TargetAffinity> points, std::span<const Reweigh
   std::map<std::string, double> chosen;
   std::map<std::string, std::map<std::string, double>> choices;
   std::vector<double> values;
-  Mean kept;
+  MeanOfKnown kept;
   double same = 0;
   for (const Draw& draw : draws) {
     kept.add(draw.kept);
@@ -166,7 +151,7 @@ void solve_draws(std::span<const TargetAffinity> points, std::span<const Reweigh
   }
   result.draws = options.bootstrap.draws;
   result.unsolved = result.draws - static_cast<std::int64_t>(values.size());
-  result.kept = kept.get();
+  result.kept = kept.value();
   result.same_sources = or_missing(same, values.size());
   for (const std::string& source : result.problem.sources) {
     result.sources.push_back(
@@ -240,10 +225,10 @@ void solve_halves(std::span<const TargetAffinity> points, std::span<const Reweig
   HalvesAgreement& halves = result.halves;
   halves.splits = options.splits;
   std::vector<double> overlaps;
-  Mean overlap;
-  Mean same_choice;
-  Mean kept;
-  std::map<std::string, Mean> correlations;
+  MeanOfKnown overlap;
+  MeanOfKnown same_choice;
+  MeanOfKnown kept;
+  std::map<std::string, MeanOfKnown> correlations;
   for (const Split& split : splits) {
     for (std::size_t t = 0; t < drawn.size(); ++t) {
       correlations[points[t].tournament.target].add(split.correlations[t]);
@@ -254,15 +239,15 @@ void solve_halves(std::span<const TargetAffinity> points, std::span<const Reweig
     same_choice.add(split.same_choice);
     for (const double share : split.kept) kept.add(share);
   }
-  halves.overlap = percentile_interval(overlap.get(), std::move(overlaps), options.bootstrap.level);
-  halves.same_choice = same_choice.get();
-  halves.kept = kept.get();
-  Mean correlation;
+  halves.overlap = percentile_interval(overlap.value(), std::move(overlaps), options.bootstrap.level);
+  halves.same_choice = same_choice.value();
+  halves.kept = kept.value();
+  MeanOfKnown correlation;
   for (TargetSupport& target : result.targets) {
-    target.rank_correlation = correlations[target.target].get();
+    target.rank_correlation = correlations[target.target].value();
     correlation.add(target.rank_correlation);
   }
-  halves.rank_correlation = correlation.get();
+  halves.rank_correlation = correlation.value();
 }
 
 }  // namespace

@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <string>
 
 #include <boost/math/distributions/students_t.hpp>
 
 #include "framework/core/error.h"
+#include "taxonomy/known_values.h"
 #include "taxonomy/tournament.h"
 
 namespace affinis::taxonomy {
 namespace {
-
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 /// Half a jackknife interval's length, and the standard error that it is a multiple of.
 struct Reach {

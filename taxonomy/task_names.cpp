@@ -12,7 +12,7 @@
 namespace affinis::taxonomy {
 namespace {
 
-const std::array<std::string, 2> kColumns = {"alias", "name"};
+const std::array<std::string, 2> kNameColumns = {"alias", "name"};
 
 }  // namespace
 
@@ -55,7 +55,7 @@ void TaskNames::add_file(const std::filesystem::path& path) {
   std::map<std::string, std::int64_t> lines;
   for_each_record(text, file, [&](const CsvRecord& record) {
     if (columns.empty()) {
-      columns = find_columns(record, kColumns, file);
+      columns = find_columns(record, kNameColumns, file);
       return;
     }
     const std::string alias = trim(record.fields[columns[0]]);

@@ -22,19 +22,19 @@ constexpr std::size_t kMostNetworks = 65000;
 
 /// The rank of a loss among an image's losses, counted from -32767; equal losses have one rank.
 using Rank = std::int16_t;
-constexpr Rank kMissing = std::numeric_limits<Rank>::min();
+constexpr Rank kMissingRank = std::numeric_limits<Rank>::min();
 
 // As wide as the registers that every 64-bit processor has: wider ones would be compared lane by lane where they are missing.
 using RankVector [[gnu::vector_size(16)]] = Rank;
-constexpr std::size_t kLanes = sizeof(RankVector) / sizeof(Rank);
+constexpr std::size_t kRankLanes = sizeof(RankVector) / sizeof(Rank);
 
 /// Twice the wins of `a` (a tie counts one) and the images that both have. NaN compares false with everything, itself included.
-struct Count {
+struct Tally {
   std::int64_t half_wins = 0;
   std::int64_t shared = 0;
 };
 
-Count compare(const double* a, const double* b, std::size_t images) {
+Tally compare(const double* a, const double* b, std::size_t images) {
   std::int64_t wins = 0;
   std::int64_t ties = 0;
   std::int64_t losses = 0;
@@ -46,7 +46,7 @@ Count compare(const double* a, const double* b, std::size_t images) {
   return {2 * wins + ties, wins + ties + losses};
 }
 
-double share(const Count& count) {
+double share(const Tally& count) {
   if (count.shared == 0) return std::numeric_limits<double>::quiet_NaN();
   return static_cast<double>(count.half_wins) / (2.0 * static_cast<double>(count.shared));
 }
@@ -70,7 +70,7 @@ void rank_image(const LossTable& table, std::span<const std::size_t> positions, 
     if (!std::isnan(loss)) order.emplace_back(loss, static_cast<std::uint32_t>(n));
   }
   std::sort(order.begin(), order.end());
-  Rank rank = kMissing;
+  Rank rank = kMissingRank;
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (i == 0 || order[i].first != order[i - 1].first) ++rank;
     ranks.ranks[order[i].second * ranks.width + image] = rank;
@@ -81,7 +81,7 @@ Ranks rank_losses(const LossTable& table, std::span<const std::size_t> positions
   const std::size_t images = table.images.size();
   Ranks ranks;
   ranks.width = (images + kTileImages - 1) / kTileImages * kTileImages;
-  ranks.ranks.assign(positions.size() * ranks.width, kMissing);
+  ranks.ranks.assign(positions.size() * ranks.width, kMissingRank);
   ranks.gaps.assign(positions.size() * ranks.tiles(), 0);
   tbb::parallel_for(std::size_t{0}, (images + kRankedTogether - 1) / kRankedTogether, [&](std::size_t group) {
     std::vector<std::pair<double, std::uint32_t>> order;
@@ -94,7 +94,7 @@ Ranks rank_losses(const LossTable& table, std::span<const std::size_t> positions
       const Rank* tile = ranks.tile(n, t);
       // The padding behind the last image is missing in every network.
       const std::size_t length = std::min(kTileImages, images - t * kTileImages);
-      ranks.gaps[n * ranks.tiles() + t] = std::find(tile, tile + length, kMissing) != tile + length;
+      ranks.gaps[n * ranks.tiles() + t] = std::find(tile, tile + length, kMissingRank) != tile + length;
     }
   }
   return ranks;
@@ -105,16 +105,16 @@ void load(const Rank* ranks, RankVector& vector) { std::memcpy(&vector, ranks, s
 
 std::int64_t lane_sum(const RankVector& vector) {
   std::int64_t sum = 0;
-  for (std::size_t lane = 0; lane < kLanes; ++lane) sum += vector[lane];
+  for (std::size_t lane = 0; lane < kRankLanes; ++lane) sum += vector[lane];
   return sum;
 }
 
-/// Wins less losses of `a` over one tile that both have whole. A lane counts at most kTileImages / kLanes.
+/// Wins less losses of `a` over one tile that both have whole. A lane counts at most kTileImages / kRankLanes.
 std::int64_t lead(const Rank* a, const Rank* b) {
   RankVector sum = {};
   RankVector x;
   RankVector y;
-  for (std::size_t i = 0; i < kTileImages; i += kLanes) {
+  for (std::size_t i = 0; i < kTileImages; i += kRankLanes) {
     load(a + i, x);
     load(b + i, y);
     sum += (x > y) - (y > x);  // a true lane is -1
@@ -128,10 +128,10 @@ std::int64_t lead_with_gaps(const Rank* a, const Rank* b, std::int64_t& shared) 
   RankVector both = {};
   RankVector x;
   RankVector y;
-  for (std::size_t i = 0; i < kTileImages; i += kLanes) {
+  for (std::size_t i = 0; i < kTileImages; i += kRankLanes) {
     load(a + i, x);
     load(b + i, y);
-    const RankVector valid = (x != kMissing) & (y != kMissing);
+    const RankVector valid = (x != kMissingRank) & (y != kMissingRank);
     sum += ((x > y) & valid) - ((y > x) & valid);
     both -= valid;
   }
@@ -175,7 +175,7 @@ Tournament make_tournament(const LossTable& table, std::span<const std::size_t> 
     if (second < first) return;
     const std::size_t first_end = std::min(first + kBlockNetworks, count);
     const std::size_t second_end = std::min(second + kBlockNetworks, count);
-    Count counts[kBlockNetworks][kBlockNetworks] = {};
+    Tally counts[kBlockNetworks][kBlockNetworks] = {};
     for (std::size_t tile = 0; tile < ranks.tiles(); ++tile) {
       const auto length = static_cast<std::int64_t>(std::min(kTileImages, images - tile * kTileImages));
       for (std::size_t i = first; i < first_end; ++i) {
@@ -195,7 +195,7 @@ Tournament make_tournament(const LossTable& table, std::span<const std::size_t> 
     }
     for (std::size_t i = first; i < first_end; ++i) {
       for (std::size_t j = std::max(second, i); j < second_end; ++j) {
-        const Count& both = counts[i - first][j - second];
+        const Tally& both = counts[i - first][j - second];
         tournament.shared[i * count + j] = tournament.shared[j * count + i] = static_cast<std::int32_t>(both.shared);
         if (i == j) continue;
         const double wins = share(both);

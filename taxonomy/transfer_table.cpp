@@ -17,11 +17,11 @@
 namespace affinis::taxonomy {
 namespace {
 
-const std::array<std::string, 6> kColumns = {"sources", "target", "order", "affinity", "gain", "quality"};
+const std::array<std::string, 6> kTransferColumns = {"sources", "target", "order", "affinity", "gain", "quality"};
 
 using RowKey = std::pair<std::string, std::vector<std::string>>;
 
-RowKey key_of(const TransferRow& row) {
+RowKey row_key(const TransferRow& row) {
   RowKey key{row.target, row.sources};
   std::sort(key.second.begin(), key.second.end());
   return key;
@@ -89,7 +89,7 @@ TransferTable parse_transfer_table(std::string_view text, const std::string& nam
   std::map<RowKey, std::int64_t> lines;
   for_each_record(text, name, [&](const CsvRecord& record) {
     if (columns.empty()) {
-      columns = find_columns(record, kColumns, name);
+      columns = find_columns(record, kTransferColumns, name);
       for (std::size_t i = 0; i < record.fields.size(); ++i) {
         if (std::find(columns.begin(), columns.end(), i) != columns.end()) continue;
         extra.push_back(i);
@@ -98,7 +98,7 @@ TransferTable parse_transfer_table(std::string_view text, const std::string& nam
       return;
     }
     const auto cell = [&](std::size_t column) -> const std::string& { return record.fields[columns[column]]; };
-    const auto number = [&](std::size_t column) { return parse_csv_number(cell(column), kColumns[column], name, record.line); };
+    const auto number = [&](std::size_t column) { return parse_csv_number(cell(column), kTransferColumns[column], name, record.line); };
     const std::string place = fmt::format("{} line {}", name, record.line);
     TransferRow row;
     row.sources = split_sources(cell(0));
@@ -114,7 +114,7 @@ TransferTable parse_transfer_table(std::string_view text, const std::string& nam
     row.quality = number(5);
     check_row(row, place);
     for (const std::size_t column : extra) row.extra.push_back(record.fields[column]);
-    const auto [earlier, fresh] = lines.emplace(key_of(row), record.line);
+    const auto [earlier, fresh] = lines.emplace(row_key(row), record.line);
     AFFINIS_CHECK(fresh, ErrorCode::kData, "{}: the transfer from '{}' to '{}' stands in line {} already; remove one of the two", place,
                   row.sources_text(), row.target, earlier->second);
     table.rows.push_back(std::move(row));
@@ -136,7 +136,7 @@ void check_transfer_table(const TransferTable& table) {
     }
     AFFINIS_CHECK(row.extra.size() == table.extra_columns.size(), ErrorCode::kData, "{}: there are {} extra columns, but {} cells", place,
                   table.extra_columns.size(), row.extra.size());
-    AFFINIS_CHECK(seen.insert(key_of(row)).second, ErrorCode::kData, "{}: the transfer from '{}' to '{}' stands there twice", place,
+    AFFINIS_CHECK(seen.insert(row_key(row)).second, ErrorCode::kData, "{}: the transfer from '{}' to '{}' stands there twice", place,
                   row.sources_text(), row.target);
   }
 }
@@ -147,7 +147,7 @@ std::string to_csv(const TransferTable& table) {
   for (const TransferRow& row : table.rows) rows.push_back(&row);
   const auto rank = [](const TransferRow* row) { return std::make_tuple(row->target, row->order, !row->is_self(), row->sources); };
   std::sort(rows.begin(), rows.end(), [&](const TransferRow* a, const TransferRow* b) { return rank(a) < rank(b); });
-  std::string text = join(kColumns, ",");
+  std::string text = join(kTransferColumns, ",");
   for (const std::string& column : table.extra_columns) text += "," + csv_field(column);
   text += '\n';
   for (const TransferRow* row : rows) {

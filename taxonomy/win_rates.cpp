@@ -17,7 +17,7 @@
 namespace affinis::taxonomy {
 namespace {
 
-const std::array<std::string, 4> kColumns = {"target", "a", "b", "win_rate"};
+const std::array<std::string, 4> kWinRateColumns = {"target", "a", "b", "win_rate"};
 const std::array<std::string, 1> kImages = {"images"};
 constexpr double kDirectionsAgree = 1e-6;
 
@@ -27,7 +27,7 @@ struct Pair {
 };
 
 /// The rows of one target while files are read.
-struct Collected {
+struct CollectedPairs {
   std::vector<std::string> networks;
   std::map<std::string, std::size_t> positions;
   std::map<std::pair<std::size_t, std::size_t>, Pair> pairs;
@@ -52,7 +52,7 @@ std::optional<std::int64_t> parse_images(const std::string& cell, const std::str
 
 void add_row(const std::string& target, const std::string& a, const std::string& b,
              const Pair& pair, const std::string& name, std::int64_t line,
-             std::map<std::string, Collected>& targets) {
+             std::map<std::string, CollectedPairs>& targets) {
   AFFINIS_CHECK(!target.empty() && !a.empty() && !b.empty(), ErrorCode::kData,
                 "{} line {}: the {} is empty", name, line,
                 target.empty() ? "target" : "name of a network");
@@ -62,7 +62,7 @@ void add_row(const std::string& target, const std::string& a, const std::string&
   AFFINIS_CHECK(a != b || pair.rate == 0.5, ErrorCode::kData,
                 "{} line {}: '{}' wins {} against itself, but that can only be 0.5", name, line, a,
                 pair.rate);
-  Collected& collected = targets[target];
+  CollectedPairs& collected = targets[target];
   const std::size_t row = collected.position(a);
   const std::size_t column = collected.position(b);
   if (!collected.pairs.empty()) {
@@ -89,7 +89,7 @@ void add_row(const std::string& target, const std::string& a, const std::string&
                 target);
 }
 
-Tournament assemble(const std::string& target, const Collected& collected) {
+Tournament assemble_tournament(const std::string& target, const CollectedPairs& collected) {
   Tournament result;
   result.target = target;
   result.networks = collected.networks;
@@ -119,14 +119,14 @@ Tournament assemble(const std::string& target, const Collected& collected) {
 }  // namespace
 
 std::vector<Tournament> read_win_rates(std::span<const std::filesystem::path> paths) {
-  std::map<std::string, Collected> targets;
+  std::map<std::string, CollectedPairs> targets;
   for (const std::filesystem::path& path : paths) {
     const std::string name = path.string();
     std::vector<std::size_t> columns;
     std::optional<std::size_t> images;
     for_each_record(read_file(path), name, [&](const CsvRecord& record) {
       if (columns.empty()) {
-        columns = find_columns(record, kColumns, name);
+        columns = find_columns(record, kWinRateColumns, name);
         const bool has = std::any_of(record.fields.begin(), record.fields.end(),
                                      [](const auto& field) { return trim(field) == kImages[0]; });
         if (has) images = find_columns(record, kImages, name).front();
@@ -142,7 +142,7 @@ std::vector<Tournament> read_win_rates(std::span<const std::filesystem::path> pa
     });
   }
   std::vector<Tournament> result;
-  for (const auto& [target, collected] : targets) result.push_back(assemble(target, collected));
+  for (const auto& [target, collected] : targets) result.push_back(assemble_tournament(target, collected));
   return result;
 }
 

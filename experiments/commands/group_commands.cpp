@@ -24,7 +24,7 @@ namespace {
 using taxonomy::Grouping;
 using taxonomy::NetworkTable;
 
-struct Flags {
+struct GroupFlags {
   std::string networks;
   std::string affinities;
   std::string pair_losses;
@@ -47,12 +47,12 @@ double cost_of(const NetworkTable& table, const Grouping& grouping) {
 }
 
 /// What was minimised, as people read it: a sum of losses, or the mean affinity.
-double score(const NetworkTable& table, const Flags& flags, double selection_loss) {
+double score(const NetworkTable& table, const GroupFlags& flags, double selection_loss) {
   const double mean = selection_loss / static_cast<double>(table.tasks.size());
   return !flags.affinities.empty() ? -mean : !flags.pair_losses.empty() ? mean : selection_loss;
 }
 
-nlohmann::json cell_json(const NetworkTable& table, const Flags& flags, const Grouping& grouping) {
+nlohmann::json cell_json(const NetworkTable& table, const GroupFlags& flags, const Grouping& grouping) {
   nlohmann::json choices = nlohmann::json::array();
   for (std::size_t t = 0; t < grouping.serves.size(); ++t) {
     const taxonomy::CandidateNetwork& network = table.networks[grouping.serves[t]];
@@ -73,7 +73,7 @@ nlohmann::json cell_json(const NetworkTable& table, const Flags& flags, const Gr
   return cell;
 }
 
-std::string cells_text(const NetworkTable& table, const Flags& flags, const std::vector<Grouping>& cells) {
+std::string cells_text(const NetworkTable& table, const GroupFlags& flags, const std::vector<Grouping>& cells) {
   const char* name = !flags.affinities.empty() ? "mean affinity" : !flags.pair_losses.empty() ? "mean loss" : "chosen by";
   std::vector<std::vector<std::string>> rows = {{"budget", "cost", name, "validation", "test", "proven", "networks"}};
   for (const Grouping& cell : cells) {
@@ -93,7 +93,7 @@ std::string cells_text(const NetworkTable& table, const Flags& flags, const std:
   return padded(rows);
 }
 
-void solve(const Flags& flags) {
+void solve(const GroupFlags& flags) {
   const int given = !flags.networks.empty() + !flags.affinities.empty() + !flags.pair_losses.empty();
   AFFINIS_CHECK(given == 1, ErrorCode::kUsage, "give exactly one of --networks, --affinities and --pair-losses");
   const std::vector<double> budgets = parse_budgets(flags.budgets);
@@ -116,9 +116,9 @@ void solve(const Flags& flags) {
   print_json({{"cells", list}});
 }
 
-void add_solve(CLI::App& parent) {
+void add_group_solve(CLI::App& parent) {
   CLI::App* command = parent.add_subcommand("solve", "The networks to train within a budget so that every task is solved best");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<GroupFlags>();
   command->add_option("--networks", flags->networks,
                       "candidates, csv: network,task,cost,validation_loss,early_validation_loss,test_loss, a row a network and task");
   command->add_option("--affinities", flags->affinities,
@@ -137,9 +137,9 @@ void add_solve(CLI::App& parent) {
   command->callback([flags] { solve(*flags); });
 }
 
-void add_gains(CLI::App& parent) {
+void add_group_gains(CLI::App& parent) {
   CLI::App* command = parent.add_subcommand("gains", "By how many percent training with a second task lowers each task's test loss");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<GroupFlags>();
   command->add_option("--networks", flags->networks,
                       "candidates, csv: network,task,cost,validation_loss,early_validation_loss,test_loss")->required();
   command->add_flag("--json", flags->json, "print JSON");
@@ -171,8 +171,8 @@ void add_gains(CLI::App& parent) {
 void add_group_commands(CLI::App& app) {
   CLI::App* parent = app.add_subcommand("group", "Which tasks to train together under a budget");
   parent->require_subcommand(1);
-  add_solve(*parent);
-  add_gains(*parent);
+  add_group_solve(*parent);
+  add_group_gains(*parent);
 }
 
 }  // namespace affinis::experiments

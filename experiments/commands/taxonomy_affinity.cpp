@@ -28,7 +28,7 @@ namespace {
 using taxonomy::TargetAffinity;
 using taxonomy::TargetBootstrap;
 
-struct Flags : LossFlags {
+struct AffinityFlags : LossFlags {
   std::vector<std::string> win_rates;
   std::string out;
   bool json = false;
@@ -89,7 +89,7 @@ nlohmann::json row_json(const taxonomy::TransferRow& row) {
           {"gain", number(row.gain)}, {"quality", number(row.quality)}};
 }
 
-nlohmann::json affinities_json(const Affinities& found, const Flags& flags) {
+nlohmann::json affinities_json(const Affinities& found, const AffinityFlags& flags) {
   nlohmann::json rows = nlohmann::json::array();
   nlohmann::json tournaments = nlohmann::json::array();
   for (std::size_t t = 0; t < found.targets.size(); ++t) {
@@ -126,7 +126,7 @@ void say_what_is_noise(const Affinities& found, Logger& logger) {
   }
 }
 
-Affinities from_losses(Flags& flags, Logger& logger) {
+Affinities from_losses(AffinityFlags& flags, Logger& logger) {
   Affinities found;
   const std::vector<taxonomy::LossTable> tables = flags.read(logger);
   const taxonomy::AffinityOptions options = flags.affinity();
@@ -145,7 +145,7 @@ Affinities from_losses(Flags& flags, Logger& logger) {
   return found;
 }
 
-Affinities from_win_rates(const Flags& flags) {
+Affinities from_win_rates(const AffinityFlags& flags) {
   Affinities found;
   const std::vector<std::filesystem::path> paths(flags.win_rates.begin(), flags.win_rates.end());
   for (const taxonomy::Tournament& tournament : taxonomy::read_win_rates(paths)) {
@@ -159,7 +159,7 @@ Affinities from_win_rates(const Flags& flags) {
   return found;
 }
 
-void run_affinity(Flags& flags, bool drawing_asked_for, Logger& logger) {
+void run_affinity(AffinityFlags& flags, bool drawing_asked_for, Logger& logger) {
   const bool from_rates = !flags.win_rates.empty();
   AFFINIS_CHECK(!from_rates || !drawing_asked_for, ErrorCode::kUsage,
                 "intervals need per-image losses, so that --draws, --unit, --seed, --level and "
@@ -190,7 +190,7 @@ void run_affinity(Flags& flags, bool drawing_asked_for, Logger& logger) {
 void add_taxonomy_affinity(CLI::App& parent, CommandContext& context) {
   CLI::App* command = parent.add_subcommand(
       "affinity", "A transfer table from per-image test losses or win rates, with intervals");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<AffinityFlags>();
   CLI::App* input = command->add_option_group("input", "one of these");
   input->require_option(1);
   flags->add_to(*command, *input);

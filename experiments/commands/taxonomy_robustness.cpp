@@ -26,7 +26,7 @@ using taxonomy::Robustness;
 
 constexpr std::size_t kChoicesShown = 3;
 
-struct Flags : LossFlags {
+struct RobustnessFlags : LossFlags {
   std::string objective = "affinity";
   std::string budget;
   std::int64_t max_order = 1;
@@ -64,7 +64,7 @@ nlohmann::json interval_json(const taxonomy::Interval& interval, const char* mid
 }
 
 nlohmann::json robustness_json(const Robustness& found, const taxonomy::TestUnits& units,
-                               const Flags& flags) {
+                               const RobustnessFlags& flags) {
   nlohmann::json sources = nlohmann::json::array();
   for (const taxonomy::SourceSupport& source : found.sources) {
     sources.push_back(
@@ -113,7 +113,7 @@ std::string percent(double share) {
 }
 
 std::string robustness_text(const Robustness& found, const taxonomy::TestUnits& units,
-                            const Flags& flags) {
+                            const RobustnessFlags& flags) {
   std::string text = fmt::format(
       "label {}\n{} {:.6f}; {:g} % of {} draws of {} {} lie between {} and {}\n"
       "{} of the draws choose just these sources; these choices are worth {} of a draw's best\n",
@@ -160,7 +160,7 @@ std::string robustness_text(const Robustness& found, const taxonomy::TestUnits& 
   return text;
 }
 
-void run_robustness(Flags& flags, Logger& logger) {
+void run_robustness(RobustnessFlags& flags, Logger& logger) {
   const std::vector<taxonomy::LossTable> tables = flags.read(logger);
   const taxonomy::TestUnits units = flags.units(tables);
   const taxonomy::RobustnessOptions options = flags.options();
@@ -183,7 +183,7 @@ void add_taxonomy_robustness(CLI::App& parent, CommandContext& context) {
   CLI::App* command = parent.add_subcommand(
       "robustness",
       "How firmly a taxonomy stands: chosen anew on redrawn test sets and on their halves");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<RobustnessFlags>();
   CLI::App* input = command->add_option_group("input", "one of these");
   input->require_option(1);
   flags->add_to(*command, *input);

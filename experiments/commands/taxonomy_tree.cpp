@@ -29,7 +29,7 @@ constexpr const char* kPublished = "published";
 
 using Groups = std::vector<std::pair<std::string, std::string>>;
 
-struct Flags {
+struct TreeFlags {
   std::string transfers;
   std::string value = "affinity";
   std::string distance = "cityblock";
@@ -197,7 +197,7 @@ std::string result_text(const Result& result, const std::string& reference) {
   return text;
 }
 
-void write_files(const Result& result, const Flags& flags) {
+void write_files(const Result& result, const TreeFlags& flags) {
   const std::filesystem::path folder = flags.out;
   require_writable_folder(folder);
   std::string clades = "height,size,tasks\n";
@@ -213,7 +213,7 @@ void write_files(const Result& result, const Flags& flags) {
                                                                taxonomy::linkage_name(result.options.linkage))));
 }
 
-void run_tree(const Flags& flags) {
+void run_tree(const TreeFlags& flags) {
   Result result;
   result.options = {taxonomy::parse_objective(flags.value), taxonomy::parse_normalisation(flags.normalise),
                     taxonomy::parse_distance(flags.distance), taxonomy::parse_linkage(flags.linkage), flags.exclude};
@@ -250,7 +250,7 @@ void run_tree(const Flags& flags) {
 
 void add_taxonomy_tree(CLI::App& parent) {
   CLI::App* command = parent.add_subcommand("tree", "Tasks that help the same targets, put together: a tree of the sources");
-  const auto flags = std::make_shared<Flags>();
+  const auto flags = std::make_shared<TreeFlags>();
   command->add_option("--transfers", flags->transfers, "transfer table, csv: sources,target,order,affinity,gain,quality")->required();
   command->add_option("--value", flags->value, "what a source is worth to a target: affinity, gain or quality")->capture_default_str();
   command->add_option("--distance", flags->distance, "cityblock, euclidean, cosine or correlation")->capture_default_str();

@@ -25,7 +25,7 @@ struct Node {
   bool labelled = false;
 };
 
-struct Edge {
+struct GraphEdge {
   std::size_t from = 0;
   std::size_t to = 0;
   /// affinity, gain, quality; NaN where missing
@@ -36,7 +36,7 @@ constexpr std::array<const char*, 3> kValueNames = {"affinity", "gain", "quality
 
 struct Graph {
   std::vector<Node> nodes;
-  std::vector<Edge> edges;
+  std::vector<GraphEdge> edges;
 };
 
 /// Valid UTF-8 without control characters, which XML cannot hold.
@@ -76,7 +76,7 @@ Graph make_graph(const nlohmann::json& cell, const TaskLabels& labels) {
   for (const nlohmann::json& choice : cell.at("choices")) {
     const std::string name = choice.at("target");
     const std::size_t target = task(name);
-    Edge edge;
+    GraphEdge edge;
     for (std::size_t i = 0; i < kValueNames.size(); ++i) edge.values[i] = value_or_nan(choice, kValueNames[i]);
     const auto connect = [&](std::size_t from, std::size_t to) {
       edge.from = from;
@@ -163,7 +163,7 @@ std::string taxonomy_graphml(const nlohmann::json& cell, const TaskLabels& label
                         data("label", node.label), data("kind", node.kind), data("family", node.family), node.labelled, yed_node(node, row));
   }
   for (std::size_t i = 0; i < graph.edges.size(); ++i) {
-    const Edge& edge = graph.edges[i];
+    const GraphEdge& edge = graph.edges[i];
     text += fmt::format("    <edge id=\"e{}\" source=\"n{}\" target=\"n{}\">", i, edge.from, edge.to);
     for (std::size_t k = 0; k < kValueNames.size(); ++k) {
       if (std::isfinite(edge.values[k])) text += fmt::format("<data key=\"{}\">{}</data>", kValueNames[k], edge.values[k]);
@@ -186,7 +186,7 @@ std::string taxonomy_dot(const nlohmann::json& cell, const TaskLabels& labels) {
                           node.labelled ? ", style=\"filled,rounded\", fillcolor=lightblue" : "");
     }
   }
-  for (const Edge& edge : graph.edges) {
+  for (const GraphEdge& edge : graph.edges) {
     std::string tooltip;
     for (std::size_t k = 0; k < kValueNames.size(); ++k) {
       if (std::isfinite(edge.values[k])) tooltip += fmt::format("{}{} {:.4g}", tooltip.empty() ? "" : ", ", kValueNames[k], edge.values[k]);

@@ -12,9 +12,9 @@ namespace {
 constexpr int kScales = 10;
 constexpr double kFinest = 1;
 constexpr double kCoarsest = 30;
-constexpr double kDesignSide = 512;
+constexpr double kKeypointDesignSide = 512;
 /// Below this many pixels a sampled Gaussian is no smoothing and the Hessian is that of the noise.
-constexpr double kLeastSigma = 0.6;
+constexpr double kLeastKeypointSigma = 0.6;
 
 cv::Mat grey_image(const FieldValue& rgb) {
   const auto side = static_cast<int>(rgb.shape[0]);
@@ -32,8 +32,8 @@ cv::Mat grey_image(const FieldValue& rgb) {
 FieldValue keypoints2d(const Sample& sample) {
   const cv::Mat grey = grey_image(sample.field("rgb"));
   const int side = grey.rows;
-  const double finest = std::max(kLeastSigma, kFinest * side / kDesignSide);
-  const double coarsest = std::max(finest, kCoarsest * side / kDesignSide);
+  const double finest = std::max(kLeastKeypointSigma, kFinest * side / kKeypointDesignSide);
+  const double coarsest = std::max(finest, kCoarsest * side / kKeypointDesignSide);
   cv::Mat best = cv::Mat::zeros(side, side, CV_32F);
   for (int scale = 0; scale < kScales; ++scale) {
     const double sigma = finest + (coarsest - finest) * scale / (kScales - 1);

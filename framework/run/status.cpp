@@ -29,7 +29,7 @@ struct StageCosts {
 /// Seconds a unit of cost took; unknown while nothing with a cost is done.
 double rate(double seconds, double cost) { return cost > 0 ? seconds / cost : kUnknown; }
 
-nlohmann::json number(double value) {
+nlohmann::json finite_or_null(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json();
 }
 
@@ -175,7 +175,7 @@ nlohmann::json to_json(const RunStatus& status) {
                       {"failed", stage.failed},
                       {"blocked", stage.blocked},
                       {"seconds_spent", stage.seconds_spent},
-                      {"seconds_left", number(stage.seconds_left)}});
+                      {"seconds_left", finite_or_null(stage.seconds_left)}});
   }
   nlohmann::json failures = nlohmann::json::array();
   for (const FailedJob& failure : status.failures) {
@@ -193,7 +193,7 @@ nlohmann::json to_json(const RunStatus& status) {
           {"cluster", cluster},
           {"stages", stages},
           {"failures", failures},
-          {"seconds_left", number(status.seconds_left)}};
+          {"seconds_left", finite_or_null(status.seconds_left)}};
 }
 
 void update_index(const fs::path& folder, Logger& logger) {

@@ -22,6 +22,8 @@ namespace affinis::run {
 namespace fs = std::filesystem;
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 /// What arrives on standard input, read by a thread of its own so that a stop is noticed while a job runs.
 class Inbox {
  public:
@@ -151,7 +153,6 @@ class Worker {
   }
 
   JobResult run(const RunMessage& order) {
-    using Clock = std::chrono::steady_clock;
     constexpr std::chrono::milliseconds kInterval{100};
     std::map<std::string, fs::path> inputs;
     for (const auto& [input, folder] : order.inputs) inputs[input] = run_folder_ / folder;

@@ -19,7 +19,7 @@ extern char** environ;
 namespace affinis::run {
 namespace {
 
-struct Pipe {
+struct WorkerPipe {
   Descriptor read;
   Descriptor write;
 };
@@ -32,7 +32,7 @@ Descriptor above_standard_streams(int number) {
              : Descriptor(::fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
-Pipe make_pipe() {
+WorkerPipe make_worker_pipe() {
   int ends[2];
   AFFINIS_CHECK(::pipe2(ends, O_CLOEXEC) == 0, ErrorCode::kDevice,
                 "no pipe to a worker can be made: {}", std::generic_category().message(errno));
@@ -119,9 +119,9 @@ WorkerProcess::WorkerProcess(const WorkerStart& start) : reader_(-1) {
   const std::vector<char*> argument_pointers = pointers(words);
   const std::vector<char*> variable_pointers = pointers(variables);
 
-  Pipe input = make_pipe();
-  Pipe output = make_pipe();
-  Pipe report = make_pipe();
+  WorkerPipe input = make_worker_pipe();
+  WorkerPipe output = make_worker_pipe();
+  WorkerPipe report = make_worker_pipe();
   const Descriptor errors = above_standard_streams(
       ::open(start.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
   AFFINIS_CHECK(errors.is_open(), ErrorCode::kIo, "{} cannot be written: {}", start.log.string(),

@@ -11,6 +11,7 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/random.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
@@ -18,10 +19,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const double kMissing = std::nan("");
-
 template <typename Call>
-std::string sentence_of(const Call& call) {
+std::string thrown_sentence(const Call& call) {
   try {
     call();
   } catch (const Error& error) {
@@ -109,12 +108,12 @@ TEST(TestUnits, AreTheUnionOfAllTargets) {
 TEST(TestUnits, RefuseWhatCannotBeDrawn) {
   LossTable table{"depth", {"self"}, {3, 4}, {1, 1}, {"x", ""}};
   const auto units = [&] { test_units({&table, 1}, TestUnit::kBuildings); };
-  EXPECT_THAT(sentence_of(units), HasSubstr("image 4 has no building"));
+  EXPECT_THAT(thrown_sentence(units), HasSubstr("image 4 has no building"));
   table.buildings = {"x", "x"};
-  EXPECT_THAT(sentence_of(units), HasSubstr("one building"));
+  EXPECT_THAT(thrown_sentence(units), HasSubstr("one building"));
   std::vector<LossTable> two = {table, table};
   two[1].buildings = {"x", "y"};
-  EXPECT_THAT(sentence_of([&] { test_units(two); }),
+  EXPECT_THAT(thrown_sentence([&] { test_units(two); }),
               HasSubstr("image 4 is of building 'y' here and of 'x'"));
 }
 
@@ -133,7 +132,7 @@ TEST(Draws, AreWithReplacementAndOfTheSeed) {
   EXPECT_TRUE(any_twice);
   EXPECT_EQ(bootstrap_draws(20, 30, 5), draws);
   EXPECT_NE(bootstrap_draws(20, 30, 6), draws);
-  EXPECT_THAT(sentence_of([] { bootstrap_draws(20, 0, 0); }), HasSubstr("draws is 0"));
+  EXPECT_THAT(thrown_sentence([] { bootstrap_draws(20, 0, 0); }), HasSubstr("draws is 0"));
 }
 
 TEST(Draws, HalvesAreDisjoint) {
@@ -148,7 +147,7 @@ TEST(Draws, HalvesAreDisjoint) {
     EXPECT_EQ(first, 4U);
   }
   EXPECT_NE(halves[0], halves[2]);
-  EXPECT_THAT(sentence_of([] { random_halves(1, 4, 0); }), HasSubstr("cannot be halved"));
+  EXPECT_THAT(thrown_sentence([] { random_halves(1, 4, 0); }), HasSubstr("cannot be halved"));
 }
 
 TEST(Reweigh, AgreesWithNumPy) {
@@ -265,7 +264,7 @@ TEST(Reweigh, TooManyPairsAndDrawsAreRefused) {
   }
   const std::vector<UnitWeights> draws(20000, UnitWeights{1});
   const std::vector<std::uint32_t> unit_of = {0};
-  EXPECT_THAT(sentence_of([&] { reweigh(table, unit_of, draws); }),
+  EXPECT_THAT(thrown_sentence([&] { reweigh(table, unit_of, draws); }),
               HasSubstr("draw at most 5985 times"));
 }
 
@@ -364,7 +363,7 @@ TEST(Bootstrap, DependsOnTheSeedAlone) {
 TEST(Bootstrap, LevelsOutsideZeroToOneAreRefused) {
   BootstrapOptions options;
   options.level = 1;
-  EXPECT_THAT(sentence_of([&] { draw(random_losses(10, 2), options); }),
+  EXPECT_THAT(thrown_sentence([&] { draw(random_losses(10, 2), options); }),
               HasSubstr("level of the intervals is 1"));
 }
 

@@ -29,7 +29,7 @@ std::vector<std::vector<MetricPair>> tasks_of(const Row& joint) {
   return tasks;
 }
 
-struct Published {
+struct PublishedMean {
   const char* method;
   Row row;
   double metrics;  ///< delta-m as Navon et al. 2022 (table 2) print it, over all metrics
@@ -37,7 +37,7 @@ struct Published {
 };
 
 /// Rows of NYUv2 in Liu et al. 2021 (CAGrad) and Navon et al. 2022 (Nash-MTL).
-const std::vector<Published> kRows = {
+const std::vector<PublishedMean> kRows = {
     {"linear scalarisation", {39.29, 65.33, 0.5493, 0.2263, 28.15, 23.96, 22.09, 47.50, 61.08}, 5.59, -0.88},
     {"RLW", {37.17, 63.77, 0.5759, 0.2410, 28.27, 24.18, 22.26, 47.05, 60.62}, 7.78, 2.16},
     {"DWA", {39.11, 65.31, 0.5510, 0.2285, 27.61, 23.18, 24.17, 50.18, 62.39}, 3.57, -1.93},
@@ -49,7 +49,7 @@ const std::vector<Published> kRows = {
 };
 
 TEST(DeltaM, PublishedRowsInBothAverages) {
-  for (const Published& published : kRows) {
+  for (const PublishedMean& published : kRows) {
     const auto tasks = tasks_of(published.row);
     EXPECT_NEAR(delta_m(tasks, ChangeAverage::kMetrics), published.metrics, 0.006) << published.method;
     EXPECT_NEAR(delta_m(tasks, ChangeAverage::kTasks), published.tasks, 0.006) << published.method;

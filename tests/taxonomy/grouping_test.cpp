@@ -27,12 +27,12 @@ std::vector<std::string> names_of(const NetworkTable& table, const Grouping& gro
 }
 
 /// Standley et al. (ICML 2020), test losses by budget, as their own program finds them on their released tables.
-struct Published {
+struct PublishedGrouping {
   const char* file;
   GroupingMethod method;
   std::vector<double> test_losses;
 };
-const std::vector<Published> kPublished = {
+const std::vector<PublishedGrouping> kPublished = {
     {"grouping_1.csv", GroupingMethod::kOptimal, {.50278, .46132, .45224, .44612, .44235, .43932, .43555, .43555, .43481}},
     {"grouping_1.csv", GroupingMethod::kEarlyStop, {.50278, .48732, .46727, .46063, .45722, .45058, .45058, .44742, .44742}},
     {"grouping_1.csv", GroupingMethod::kHigherOrder, {.50278, .46132, .45474, .45050, .44875, .44489, .44112, .44552, .44196}},
@@ -45,7 +45,7 @@ const std::vector<Published> kPublished = {
 };
 
 TEST(Grouping, GivesThePublishedLosses) {
-  for (const Published& expected : kPublished) {
+  for (const PublishedGrouping& expected : kPublished) {
     const auto path = published_file(expected.file);
     if (!std::filesystem::exists(path)) GTEST_SKIP() << "no released tables";
     const NetworkTable table = read_network_table(path);
@@ -166,7 +166,7 @@ TEST(Grouping, GivesTheOptimaOfInterTaskAffinities) {
   expect_groups(celeba, false, 4, 6.472222, {}, 6e-7);
 }
 
-NetworkTable random_table(RandomStream& random, std::size_t tasks, std::size_t networks, const std::vector<double>& costs) {
+NetworkTable random_networks(RandomStream& random, std::size_t tasks, std::size_t networks, const std::vector<double>& costs) {
   NetworkTable table;
   for (std::size_t t = 0; t < tasks; ++t) table.tasks.push_back("t" + std::to_string(t));
   for (std::size_t n = 0; n < networks; ++n) {
@@ -210,7 +210,7 @@ TEST(Grouping, AgreesWithBruteForceForAnyCosts) {
   const std::vector<std::vector<double>> costs = {{1}, {0.5, 1}, {0.1, 0.7, 0.3}, {0, 1.7320508, 0.31830989, 2.7182818}};
   int infeasible = 0;
   for (int round = 0; round < 80; ++round) {
-    const NetworkTable table = random_table(random, 2 + round % 4, 12, costs[static_cast<std::size_t>(round) % 4]);
+    const NetworkTable table = random_networks(random, 2 + round % 4, 12, costs[static_cast<std::size_t>(round) % 4]);
     const std::vector<double> budgets = {0.3, 1, 1.8, 2.5, 4};
     std::vector<Grouping> exact;
     std::vector<Grouping> bounded;
@@ -275,7 +275,7 @@ TEST(Grouping, FourteenTasksTakeUnderTwoSeconds) {
 #endif
 }
 
-std::string sentence_of(const std::string& rows) {
+std::string network_rows_sentence(const std::string& rows) {
   try {
     const NetworkTable table = parse_network_table("network,task,cost,validation_loss,early_validation_loss,test_loss\n" + rows, "f");
     selection_losses(table, GroupingMethod::kHigherOrder);
@@ -286,14 +286,14 @@ std::string sentence_of(const std::string& rows) {
 }
 
 TEST(Grouping, BrokenTablesGetOneSentence) {
-  EXPECT_EQ(sentence_of("a,x,,1,1,1\n"), "f line 2: the cost of network 'a' is missing, but must be a number of at least 0");
-  EXPECT_EQ(sentence_of("a,x,-1,1,1,1\n"), "f line 2: the cost of network 'a' is -1, but must be a number of at least 0");
-  EXPECT_EQ(sentence_of("a,x,1,1,1,1\na,x,1,2,2,2\n"),
+  EXPECT_EQ(network_rows_sentence("a,x,,1,1,1\n"), "f line 2: the cost of network 'a' is missing, but must be a number of at least 0");
+  EXPECT_EQ(network_rows_sentence("a,x,-1,1,1,1\n"), "f line 2: the cost of network 'a' is -1, but must be a number of at least 0");
+  EXPECT_EQ(network_rows_sentence("a,x,1,1,1,1\na,x,1,2,2,2\n"),
             "f line 3: task 'x' of network 'a' at cost 1 was given before; remove one of the two");
-  EXPECT_EQ(sentence_of("a,x,1,,1,1\n"), "f: network 'a' has no validation_loss for task 'x'");
-  EXPECT_EQ(sentence_of("a,x,1,1,1,1\na,y,1,1,1,1\na,z,1,1,1,1\n"),
+  EXPECT_EQ(network_rows_sentence("a,x,1,,1,1\n"), "f: network 'a' has no validation_loss for task 'x'");
+  EXPECT_EQ(network_rows_sentence("a,x,1,1,1,1\na,y,1,1,1,1\na,z,1,1,1,1\n"),
             "f: the higher-order approximation of network 'a' needs a network of 'x' and 'y' alone, but there is none");
-  EXPECT_EQ(sentence_of("a,x,1,1,,\na,x,0.5,1,,\n"), "");
+  EXPECT_EQ(network_rows_sentence("a,x,1,1,,\na,x,0.5,1,,\n"), "");
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/random.h"
+#include "taxonomy/known_values.h"
 #include "taxonomy/resampling.h"
 #include "taxonomy/tournament.h"
 
@@ -18,8 +19,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const double kMissing = std::nan("");
 
 /// One training of each network; `self` and `b` are the same whatever the seed.
 LossTable training(std::uint64_t seed, std::size_t images, double spread = 0.1) {

@@ -8,11 +8,11 @@
 
 #include "framework/core/error.h"
 #include "framework/core/random.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
 namespace {
 
-constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 constexpr double kDiverged = std::numeric_limits<double>::infinity();
 
 LossTable random_losses(std::uint64_t seed, std::size_t networks, std::size_t images, double missing, bool coarse) {

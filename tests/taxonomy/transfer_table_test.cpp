@@ -18,9 +18,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const char* const kHeader = "sources,target,order,affinity,gain,quality\n";
+const char* const kTransferHeader = "sources,target,order,affinity,gain,quality\n";
 
-std::string sentence_of(const std::string& text) {
+std::string transfer_rows_sentence(const std::string& text) {
   try {
     parse_transfer_table(text, "table.csv");
   } catch (const Error& error) {
@@ -46,7 +46,7 @@ void expect_same(const TransferTable& a, const TransferTable& b) {
 }
 
 TEST(TransferTable, ReadsRows) {
-  const TransferTable table = parse_transfer_table(std::string(kHeader) + "self,depth,1,0.25,.9,0.5\nedge + normal,depth,2,,1e-3,-2\n", "x");
+  const TransferTable table = parse_transfer_table(std::string(kTransferHeader) + "self,depth,1,0.25,.9,0.5\nedge + normal,depth,2,,1e-3,-2\n", "x");
   ASSERT_EQ(table.rows.size(), 2U);
   EXPECT_TRUE(table.rows[0].is_self());
   EXPECT_THAT(table.rows[1].sources, ElementsAre("edge", "normal"));
@@ -98,36 +98,36 @@ TEST(TransferTable, WhatIsWrittenReadsBackTheSame) {
 }
 
 TEST(TransferTable, BadInputGivesOneSentenceWithFileAndLine) {
-  const std::string h = kHeader;
-  EXPECT_THAT(sentence_of(""), HasSubstr("table.csv: there are no rows; the file is empty"));
-  EXPECT_THAT(sentence_of(h), HasSubstr("table.csv: there are no rows"));
-  EXPECT_THAT(sentence_of("sources,target,order,afinity,gain,quality\na,b,1,1,1,1\n"),
+  const std::string h = kTransferHeader;
+  EXPECT_THAT(transfer_rows_sentence(""), HasSubstr("table.csv: there are no rows; the file is empty"));
+  EXPECT_THAT(transfer_rows_sentence(h), HasSubstr("table.csv: there are no rows"));
+  EXPECT_THAT(transfer_rows_sentence("sources,target,order,afinity,gain,quality\na,b,1,1,1,1\n"),
               HasSubstr("table.csv line 1: the column 'affinity' is missing, did you mean 'afinity'?"));
-  EXPECT_THAT(sentence_of("sources,target,order,affinity,gain,quality,gain\na,b,1,1,1,1,1\n"), HasSubstr("'gain' stands twice"));
-  EXPECT_THAT(sentence_of(h + "a,b,1,0.5,0.5,0.5\nc,b,1,much,0.5,0.5\n"), HasSubstr("table.csv line 3: 'much' in column affinity"));
+  EXPECT_THAT(transfer_rows_sentence("sources,target,order,affinity,gain,quality,gain\na,b,1,1,1,1,1\n"), HasSubstr("'gain' stands twice"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,b,1,0.5,0.5,0.5\nc,b,1,much,0.5,0.5\n"), HasSubstr("table.csv line 3: 'much' in column affinity"));
   for (const char* const bad : {"nan", "NaN", "inf", "-inf", "1e999", "0x10", "1,5", "1 2", "1e101", "--1"}) {
-    EXPECT_THAT(sentence_of(h + "a,b,1,0.5,\"" + bad + "\",0.5\n"), HasSubstr("table.csv line 2: ")) << bad;
+    EXPECT_THAT(transfer_rows_sentence(h + "a,b,1,0.5,\"" + bad + "\",0.5\n"), HasSubstr("table.csv line 2: ")) << bad;
   }
-  EXPECT_THAT(sentence_of(h + "a+c,b,2,1,1,1\nd,b,1,1,1,1\nc+a,b,2,1,1,1\n"),
+  EXPECT_THAT(transfer_rows_sentence(h + "a+c,b,2,1,1,1\nd,b,1,1,1,1\nc+a,b,2,1,1,1\n"),
               HasSubstr("table.csv line 4: the transfer from 'c+a' to 'b' stands in line 2 already"));
-  EXPECT_THAT(sentence_of(h + "a,b,2,1,1,1\n"), HasSubstr("the order is 2, but 'a' names 1 source(s)"));
-  EXPECT_THAT(sentence_of(h + "a,b,1.5,1,1,1\n"), HasSubstr("'1.5' in column order is not a whole number"));
-  EXPECT_THAT(sentence_of(h + "a++c,b,3,1,1,1\n"), HasSubstr("empty source"));
-  EXPECT_THAT(sentence_of(h + "\"a\nb\",c,1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
-  EXPECT_THAT(sentence_of(h + "a,\"c\rd\",1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
-  EXPECT_THAT(sentence_of(h + ",b,1,1,1,1\n"), HasSubstr("line 2: the sources are empty"));
-  EXPECT_THAT(sentence_of(h + "a,,1,1,1,1\n"), HasSubstr("line 2: the target is empty"));
-  EXPECT_THAT(sentence_of(h + "a+a,b,2,1,1,1\n"), HasSubstr("'a' stands twice"));
-  EXPECT_THAT(sentence_of(h + "self+a,b,2,1,1,1\n"), HasSubstr("'self' stands for the target's own network alone"));
-  EXPECT_THAT(sentence_of(h + "a,self,1,1,1,1\n"), HasSubstr("'self' is no target"));
-  EXPECT_THAT(sentence_of(h + "a,b,1,1,1\n"), HasSubstr("line 2: the header has 6 columns, but this line has 5"));
-  EXPECT_THAT(sentence_of(h + "a,b,1,1,1,1,1\n"), HasSubstr("has 7"));
-  EXPECT_THAT(sentence_of(h + "\"a,b,1,1,1,1\n"), HasSubstr("line 2: the quote that opens a cell here is never closed"));
-  EXPECT_THAT(sentence_of(h + "\"a\"x,b,1,1,1,1\n"), HasSubstr("line 2: there is text behind the closing quote"));
-  EXPECT_THAT(sentence_of(h + "a\"x,b,1,1,1,1\n"), HasSubstr("line 2: there is a quote inside an unquoted cell"));
-  EXPECT_THAT(sentence_of(h + "a\xff,b,1,1,1,1\n"), HasSubstr("not UTF-8"));
-  EXPECT_THAT(sentence_of(h + "a\xed\xa0\x80,b,1,1,1,1\n"), HasSubstr("not UTF-8"));
-  EXPECT_THAT(sentence_of(h + std::string("a\0,b,1,1,1,1\n", 13)), HasSubstr("control character"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,b,2,1,1,1\n"), HasSubstr("the order is 2, but 'a' names 1 source(s)"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,b,1.5,1,1,1\n"), HasSubstr("'1.5' in column order is not a whole number"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a++c,b,3,1,1,1\n"), HasSubstr("empty source"));
+  EXPECT_THAT(transfer_rows_sentence(h + "\"a\nb\",c,1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,\"c\rd\",1,1,1,1\n"), HasSubstr("a task's name holds a line end"));
+  EXPECT_THAT(transfer_rows_sentence(h + ",b,1,1,1,1\n"), HasSubstr("line 2: the sources are empty"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,,1,1,1,1\n"), HasSubstr("line 2: the target is empty"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a+a,b,2,1,1,1\n"), HasSubstr("'a' stands twice"));
+  EXPECT_THAT(transfer_rows_sentence(h + "self+a,b,2,1,1,1\n"), HasSubstr("'self' stands for the target's own network alone"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,self,1,1,1,1\n"), HasSubstr("'self' is no target"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,b,1,1,1\n"), HasSubstr("line 2: the header has 6 columns, but this line has 5"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a,b,1,1,1,1,1\n"), HasSubstr("has 7"));
+  EXPECT_THAT(transfer_rows_sentence(h + "\"a,b,1,1,1,1\n"), HasSubstr("line 2: the quote that opens a cell here is never closed"));
+  EXPECT_THAT(transfer_rows_sentence(h + "\"a\"x,b,1,1,1,1\n"), HasSubstr("line 2: there is text behind the closing quote"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a\"x,b,1,1,1,1\n"), HasSubstr("line 2: there is a quote inside an unquoted cell"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a\xff,b,1,1,1,1\n"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(transfer_rows_sentence(h + "a\xed\xa0\x80,b,1,1,1,1\n"), HasSubstr("not UTF-8"));
+  EXPECT_THAT(transfer_rows_sentence(h + std::string("a\0,b,1,1,1,1\n", 13)), HasSubstr("control character"));
   EXPECT_THROW(read_transfer_table("/no/such/table.csv"), Error);
 }
 

@@ -15,7 +15,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::string kHeader = "target,a,b,win_rate,images\n";
+const std::string kWinRateHeader = "target,a,b,win_rate,images\n";
 
 class WinRates : public testing::Test {
  protected:
@@ -27,7 +27,7 @@ class WinRates : public testing::Test {
 
   std::string sentence_of(const std::string& rows) {
     try {
-      read(kHeader + rows);
+      read(kWinRateHeader + rows);
     } catch (const Error& error) {
       return error.sentence();
     }
@@ -56,7 +56,7 @@ TEST_F(WinRates, MakeTournaments) {
 
 TEST_F(WinRates, KeepNumbersOfImages) {
   const Tournament depth =
-      read(kHeader + "depth,self,x,0.75,100\ndepth,x,y,0.4,80\ndepth,self,y,0.9,80\n").front();
+      read(kWinRateHeader + "depth,self,x,0.75,100\ndepth,x,y,0.4,80\ndepth,self,y,0.9,80\n").front();
   EXPECT_EQ(depth.images, 100);
   EXPECT_EQ(depth.shared_images(2, 1), 80);
   EXPECT_EQ(depth.shared_images(2, 2), 80);
@@ -70,7 +70,7 @@ TEST_F(WinRates, GiveTheAffinitiesOfTheLossesTheyWereMeasuredOn) {
                          {1, 2, 3, 4},
                          {9, 9, 9, 2, 5, 5, 0, 5, 1, 1, 1, missing, 3, 3, 3, 6}};
   const Tournament all = make_tournament(losses);
-  std::string text = kHeader;
+  std::string text = kWinRateHeader;
   for (std::size_t i = 0; i < 4; ++i) {
     for (std::size_t j = 0; j < i; ++j) {
       text += "depth," + all.networks[i] + "," + all.networks[j] + "," +
@@ -96,7 +96,7 @@ TEST_F(WinRates, GiveTheAffinitiesOfTheLossesTheyWereMeasuredOn) {
 }
 
 TEST_F(WinRates, MissingPairsAreNamed) {
-  const Tournament depth = read(kHeader + "depth,self,x,0.75,\ndepth,x,y,0.4,\n").front();
+  const Tournament depth = read(kWinRateHeader + "depth,self,x,0.75,\ndepth,x,y,0.4,\n").front();
   try {
     target_affinity(depth);
     FAIL() << "no error";

@@ -25,7 +25,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string sentence_of(const std::function<void()>& call) {
+std::string file_sentence(const std::function<void()>& call) {
   try {
     call();
   } catch (const Error& error) {
@@ -90,7 +90,7 @@ TEST_F(FilesTest, OldContentsSurviveAFailingWrite) {
   std::string sentence;
   {
     const FileSizeLimit limit(1000);
-    sentence = sentence_of([&] { write_file_atomically(path_, std::string(5000, 'x')); });
+    sentence = file_sentence([&] { write_file_atomically(path_, std::string(5000, 'x')); });
   }
   EXPECT_EQ(sentence, "cannot write '" + path_.string() +
                           "': the file is too large for this file system or a limit on file sizes; "
@@ -102,7 +102,7 @@ TEST_F(FilesTest, OldContentsSurviveAFailingWrite) {
 TEST_F(FilesTest, FullDiskIsOneSentence) {
   if (!fs::is_character_file("/dev/full")) GTEST_SKIP() << "there is no /dev/full here";
   EXPECT_EQ(
-      sentence_of([] { write_file_atomically("/dev/full", std::string_view("x")); }),
+      file_sentence([] { write_file_atomically("/dev/full", std::string_view("x")); }),
       "cannot write '/dev/full': the disk is full; free some space there or choose another folder");
   EXPECT_TRUE(fs::is_character_file("/dev/full"));
 }
@@ -110,24 +110,24 @@ TEST_F(FilesTest, FullDiskIsOneSentence) {
 TEST_F(FilesTest, DevicesAreWrittenToAndNotReplaced) {
   write_file_atomically("/dev/null", std::string_view("x"));
   EXPECT_TRUE(fs::is_character_file("/dev/null"));
-  EXPECT_THAT(sentence_of([] { AtomicFile file("/dev/null"); }),
+  EXPECT_THAT(file_sentence([] { AtomicFile file("/dev/null"); }),
               HasSubstr("'/dev/null': it is a device or pipe"));
 }
 
 TEST_F(FilesTest, PathsBelowAFileOrInNoFolderAreRefused) {
   write_file_atomically(path_, std::string_view("old"));
   const fs::path below = path_ / "inner.txt";
-  EXPECT_EQ(sentence_of([&] { write_file_atomically(below, std::string_view("x")); }),
+  EXPECT_EQ(file_sentence([&] { write_file_atomically(below, std::string_view("x")); }),
             "cannot write '" + below.string() +
                 "': something above it is a file and not a folder; check the path");
   const fs::path missing = folder_.path() / "missing" / "inner.txt";
-  EXPECT_EQ(sentence_of([&] { write_file_atomically(missing, std::string_view("x")); }),
+  EXPECT_EQ(file_sentence([&] { write_file_atomically(missing, std::string_view("x")); }),
             "cannot write '" + missing.string() +
                 "': it or a folder above it does not exist; check the path");
-  EXPECT_EQ(sentence_of([&] { write_file_atomically(folder_.path(), std::string_view("x")); }),
+  EXPECT_EQ(file_sentence([&] { write_file_atomically(folder_.path(), std::string_view("x")); }),
             "cannot write '" + folder_.path().string() +
                 "': it is a folder and not a file; check the path");
-  EXPECT_EQ(sentence_of([&] { read_file(folder_.path()); }),
+  EXPECT_EQ(file_sentence([&] { read_file(folder_.path()); }),
             "cannot read '" + folder_.path().string() +
                 "': it is a folder and not a file; check the path");
   EXPECT_THAT(contents(), ElementsAre("file.txt"));
@@ -140,8 +140,8 @@ TEST_F(FilesTest, ReadOnlyFolderIsOneSentence) {
   const bool was_root = ::geteuid() == 0;
   if (was_root && ::seteuid(kNobody) != 0) GTEST_SKIP() << "cannot give up the superuser's rights";
   const std::string sentence =
-      sentence_of([&] { write_file_atomically(path_, std::string_view("x")); });
-  const std::string writable = sentence_of([&] { require_writable_folder(folder_.path()); });
+      file_sentence([&] { write_file_atomically(path_, std::string_view("x")); });
+  const std::string writable = file_sentence([&] { require_writable_folder(folder_.path()); });
   if (was_root) {
     ASSERT_EQ(::seteuid(0), 0);
   }
@@ -159,7 +159,7 @@ TEST_F(FilesTest, NamesAtTheLimitCanBeWrittenAndLongerOnesAreRefused) {
   write_file_atomically(longest, std::string_view("x"));
   EXPECT_EQ(read_file(longest), "x");
   const fs::path longer = folder_.path() / std::string(256, 'n');
-  EXPECT_THAT(sentence_of([&] { write_file_atomically(longer, std::string_view("x")); }),
+  EXPECT_THAT(file_sentence([&] { write_file_atomically(longer, std::string_view("x")); }),
               HasSubstr("the name is too long"));
   EXPECT_EQ(contents().size(), 1U);
 }
@@ -193,11 +193,11 @@ TEST_F(FilesTest, MakeFolderNamesTheFileInTheWay) {
   EXPECT_TRUE(fs::is_directory(folder_.path() / "a" / "b"));
   write_file_atomically(path_, std::string_view("x"));
   const fs::path below = path_ / "c" / "d";
-  EXPECT_EQ(sentence_of([&] { make_folder(below); }),
+  EXPECT_EQ(file_sentence([&] { make_folder(below); }),
             "cannot make the folder '" + below.string() + "': '" + path_.string() +
                 "' is a file and in the way; move it or choose another folder");
-  EXPECT_THAT(sentence_of([&] { make_folder(path_); }), HasSubstr("is a file and in the way"));
-  EXPECT_THAT(sentence_of([&] { require_writable_folder(path_); }),
+  EXPECT_THAT(file_sentence([&] { make_folder(path_); }), HasSubstr("is a file and in the way"));
+  EXPECT_THAT(file_sentence([&] { require_writable_folder(path_); }),
               HasSubstr("is a file and in the way"));
 }
 
@@ -207,7 +207,7 @@ TEST_F(FilesTest, RequireWritableFolderMakesItAndLeavesNothing) {
 }
 
 TEST_F(FilesTest, SyncNamesAMissingFile) {
-  EXPECT_THAT(sentence_of([&] { sync_path(path_); }),
+  EXPECT_THAT(file_sentence([&] { sync_path(path_); }),
               HasSubstr("cannot sync '" + path_.string() + "'"));
 }
 
@@ -233,10 +233,10 @@ TEST_F(FilesTest, AtomicFileThatWasNeverWrittenCannotBeCommitted) {
   write_file_atomically(path_, std::string_view("old"));
   {
     AtomicFile file(path_);
-    EXPECT_THAT(sentence_of([&] { file.commit(); }), HasSubstr("does not exist"));
+    EXPECT_THAT(file_sentence([&] { file.commit(); }), HasSubstr("does not exist"));
   }
   EXPECT_EQ(read_file(path_), "old");
-  EXPECT_THAT(sentence_of([&] { AtomicFile file(folder_.path()); }), HasSubstr("it is a folder"));
+  EXPECT_THAT(file_sentence([&] { AtomicFile file(folder_.path()); }), HasSubstr("it is a folder"));
 }
 
 TEST_F(FilesTest, AtomicFolderAppearsWholeAtCommit) {
@@ -273,7 +273,7 @@ TEST_F(FilesTest, AtomicFolderReplacesAnEarlierResultWhole) {
 TEST_F(FilesTest, AtomicFolderDoesNotReplaceAFile) {
   write_file_atomically(path_, std::string_view("old"));
   AtomicFolder folder(path_);
-  EXPECT_EQ(sentence_of([&] { folder.commit(); }), "cannot finish the folder '" + path_.string() +
+  EXPECT_EQ(file_sentence([&] { folder.commit(); }), "cannot finish the folder '" + path_.string() +
                                                        "': a file is in the way; move it away");
   EXPECT_EQ(read_file(path_), "old");
   EXPECT_TRUE(fs::is_directory(folder.temporary()));
@@ -282,7 +282,7 @@ TEST_F(FilesTest, AtomicFolderDoesNotReplaceAFile) {
 TEST_F(FilesTest, AtomicFolderNamesWhatVanished) {
   AtomicFolder folder(folder_.path() / "run");
   fs::remove_all(folder.temporary());
-  EXPECT_THAT(sentence_of([&] { folder.commit(); }), HasSubstr("cannot finish the folder"));
+  EXPECT_THAT(file_sentence([&] { folder.commit(); }), HasSubstr("cannot finish the folder"));
 }
 
 TEST(TemporaryFolder, IsFreshAndRemoved) {

@@ -10,7 +10,7 @@ namespace {
 
 using testing::ElementsAre;
 
-std::string sentence_of(const std::function<void()>& call) {
+std::string registration_sentence(const std::function<void()>& call) {
   try {
     call();
   } catch (const Error& error) {
@@ -38,17 +38,17 @@ TEST_F(RegistryTest, FindsByNameAndAlias) {
 }
 
 TEST_F(RegistryTest, RefusesTakenNamesAndAliasesAndStaysAsItWas) {
-  EXPECT_EQ(sentence_of([&] { registry_.add("equal", {}, nullptr); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.add("equal", {}, nullptr); }),
             "the balancer name 'equal' of 'equal' is already taken by 'equal'; rename one of them");
   EXPECT_EQ(
-      sentence_of([&] {
+      registration_sentence([&] {
         registry_.add("new", {"fresh", "kendall"}, nullptr);
       }),
       "the balancer name 'kendall' of 'new' is already taken by 'uncertainty'; rename one of them");
-  EXPECT_EQ(sentence_of([&] { registry_.add("kendall", {}, nullptr); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.add("kendall", {}, nullptr); }),
             "the balancer name 'kendall' of 'kendall' is already taken by 'uncertainty'; rename "
             "one of them");
-  EXPECT_EQ(sentence_of([&] { registry_.add("third", {"equal"}, nullptr); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.add("third", {"equal"}, nullptr); }),
             "the balancer name 'equal' of 'third' is already taken by 'equal'; rename one of them");
   EXPECT_EQ(registry_.find("fresh"), nullptr);
   EXPECT_EQ(registry_.find("new"), nullptr);
@@ -56,11 +56,11 @@ TEST_F(RegistryTest, RefusesTakenNamesAndAliasesAndStaysAsItWas) {
 }
 
 TEST_F(RegistryTest, UnknownNamesGetTheNearestOrAll) {
-  EXPECT_EQ(sentence_of([&] { registry_.get("uncertanty"); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.get("uncertanty"); }),
             "there is no balancer named 'uncertanty', did you mean 'uncertainty'?");
-  EXPECT_EQ(sentence_of([&] { registry_.get("kendal"); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.get("kendal"); }),
             "there is no balancer named 'kendal', did you mean 'kendall'?");
-  EXPECT_EQ(sentence_of([&] { registry_.get("gradnorm"); }),
+  EXPECT_EQ(registration_sentence([&] { registry_.get("gradnorm"); }),
             "there is no balancer named 'gradnorm'; the names are equal, uncertainty");
 }
 

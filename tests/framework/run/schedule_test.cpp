@@ -8,8 +8,8 @@ namespace {
 
 using ::testing::ElementsAre;
 
-Job job(const std::string& name, std::vector<std::string> inputs, double cost = 1,
-        const std::string& group = {}) {
+Job timed_job(const std::string& name, std::vector<std::string> inputs, double cost = 1,
+              const std::string& group = {}) {
   return {.kind = "sum",
           .name = name,
           .spec = {},
@@ -18,7 +18,7 @@ Job job(const std::string& name, std::vector<std::string> inputs, double cost = 
           .cost = cost};
 }
 
-JobGraph graph(std::vector<Job> jobs) {
+JobGraph timed_graph(std::vector<Job> jobs) {
   JobGraph graph;
   for (Job& each : jobs) graph.add(std::move(each));
   return graph;
@@ -30,8 +30,8 @@ std::string take(Schedule& schedule, std::size_t worker) {
 }
 
 TEST(Schedule, StartsTheCostliestChainFirst) {
-  const JobGraph jobs = graph(
-      {job("short", {}, 1), job("long", {}, 5), job("root", {}, 1), job("leaf", {"root"}, 10)});
+  const JobGraph jobs = timed_graph({timed_job("short", {}, 1), timed_job("long", {}, 5),
+                                     timed_job("root", {}, 1), timed_job("leaf", {"root"}, 10)});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "root");
   EXPECT_EQ(take(schedule, 0), "long");
@@ -43,8 +43,9 @@ TEST(Schedule, StartsTheCostliestChainFirst) {
 }
 
 TEST(Schedule, KeepsGroupsWithTheirWorker) {
-  const JobGraph jobs = graph({job("a1", {}, 9, "a"), job("b1", {}, 8, "b"), job("b2", {}, 7, "b"),
-                               job("a2", {}, 1, "a"), job("a3", {}, 1, "a")});
+  const JobGraph jobs = timed_graph({timed_job("a1", {}, 9, "a"), timed_job("b1", {}, 8, "b"),
+                                     timed_job("b2", {}, 7, "b"), timed_job("a2", {}, 1, "a"),
+                                     timed_job("a3", {}, 1, "a")});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "a1");
   EXPECT_EQ(take(schedule, 1), "b1");
@@ -63,7 +64,8 @@ TEST(Schedule, KeepsGroupsWithTheirWorker) {
 }
 
 TEST(Schedule, ForgetsGroupsOfALostWorker) {
-  const JobGraph jobs = graph({job("a1", {}, 9, "a"), job("a2", {}, 1, "a"), job("c", {}, 5)});
+  const JobGraph jobs = timed_graph(
+      {timed_job("a1", {}, 9, "a"), timed_job("a2", {}, 1, "a"), timed_job("c", {}, 5)});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "a1");
   schedule.forget_groups(0);
@@ -71,7 +73,8 @@ TEST(Schedule, ForgetsGroupsOfALostWorker) {
 }
 
 TEST(Schedule, FinishedJobsAreNotHandedOut) {
-  const JobGraph jobs = graph({job("a", {}), job("b", {"a"}), job("c", {"b"})});
+  const JobGraph jobs =
+      timed_graph({timed_job("a", {}), timed_job("b", {"a"}), timed_job("c", {"b"})});
   Schedule schedule(jobs, {"a", "c"});
   EXPECT_EQ(take(schedule, 0), "b");
   schedule.finish("b");
@@ -80,7 +83,8 @@ TEST(Schedule, FinishedJobsAreNotHandedOut) {
 
 TEST(Schedule, AFailureBlocksOnlyDependants) {
   const JobGraph jobs =
-      graph({job("a", {}), job("b", {"a"}), job("c", {"b", "d"}), job("d", {}), job("e", {"d"})});
+      timed_graph({timed_job("a", {}), timed_job("b", {"a"}), timed_job("c", {"b", "d"}),
+                   timed_job("d", {}), timed_job("e", {"d"})});
   Schedule schedule(jobs, {});
   EXPECT_EQ(take(schedule, 0), "a");
   EXPECT_THAT(schedule.give_up("a"), ElementsAre("b", "c"));
@@ -94,8 +98,9 @@ TEST(Schedule, AFailureBlocksOnlyDependants) {
 }
 
 TEST(Schedule, WhatIsWithheldBlocksWhatNeedsItAlone) {
-  const JobGraph jobs = graph({job("a", {}), job("b", {}), job("needs a", {"a"}), job("needs both", {"a", "b"}),
-                               job("last", {"needs a"})});
+  const JobGraph jobs =
+      timed_graph({timed_job("a", {}), timed_job("b", {}), timed_job("needs a", {"a"}),
+                   timed_job("needs both", {"a", "b"}), timed_job("last", {"needs a"})});
   Schedule schedule(jobs, {});
   EXPECT_THAT(schedule.withhold("a"), ElementsAre("needs a", "needs both", "last"));
   EXPECT_EQ(take(schedule, 0), "b");
