@@ -1,15 +1,9 @@
 #include "experiments/study/study.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <csignal>
 #include <memory>
-#include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "experiments/commands/taxonomy_json.h"
 #include "experiments/report/report.h"
@@ -21,10 +15,10 @@
 #include "experiments/study/render_job.h"
 #include "experiments/study/summary.h"
 #include "experiments/study/taxonomies.h"
+#include "framework/core/cut_off_files.h"
 #include "framework/core/error.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
-#include "framework/core/text.h"
 #include "framework/data/contact_sheet.h"
 #include "framework/data/data_set.h"
 #include "framework/run/crew.h"
@@ -62,24 +56,6 @@ void leave_queued_tasks_alone(StudyOptions options, const std::filesystem::path&
                 "the run in {} has {} array tasks in Slurm's queue: go on with them by --on slurm and the same settings, or end them first with "
                 "'scancel --name={}'",
                 folder.string(), queue->size(), run::slurm_name(folder));
-}
-
-/// What a kill cut off while write_file_atomically was at work: ".<stem>.tmp-<process>-<number><extension>" of a process that is gone (`affinis
-/// report` may be writing beside us).
-void remove_cut_off_files(const std::filesystem::path& folder) {
-  namespace fs = std::filesystem;
-  constexpr std::string_view kMark = ".tmp-";
-  std::error_code ignored;
-  std::vector<fs::path> cut_off;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    const std::size_t mark = name.rfind(kMark);
-    if (!name.starts_with('.') || mark == std::string::npos) continue;
-    const std::size_t begin = mark + kMark.size();
-    const std::optional<std::int64_t> process = parse_integer(name.substr(begin, name.find('-', begin) - begin));
-    if (process && *process > 0 && ::kill(static_cast<pid_t>(*process), 0) != 0 && errno == ESRCH) cut_off.push_back(entry.path());
-  }
-  for (const fs::path& each : cut_off) fs::remove(each, ignored);
 }
 
 /// A study of a sweep that is run by itself later finds the results that it shares with the others.

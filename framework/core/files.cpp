@@ -18,6 +18,7 @@
 
 #include <fmt/core.h>
 
+#include "framework/core/detail/temporary_name.h"
 #include "framework/core/error.h"
 
 namespace affinis {
@@ -119,7 +120,7 @@ fs::path temporary_beside(const fs::path& path) {
   static std::atomic<std::uint64_t> counter{0};
   // Long names leave no room for the addition in the 255 bytes that file systems allow.
   const std::string stem = path.stem().string().substr(0, 160);
-  return folder_of(path) / fmt::format(".{}.tmp-{}-{}{}", stem, ::getpid(), counter.fetch_add(1),
+  return folder_of(path) / fmt::format(".{}{}{}-{}{}", stem, detail::kTemporaryMark, ::getpid(), counter.fetch_add(1),
                                        path.extension().string());
 }
 

@@ -1,14 +1,13 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "taxonomy/loss_table.h"
 #include "taxonomy/tournament.h"
+#include "tests/fuzz/input_file.h"
 
 namespace {
 
@@ -40,12 +39,7 @@ void check(const LossTable& table) {
 /// same ones.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace affinis;
-  static const TemporaryFolder folder;
-  static const std::array<std::filesystem::path, 1> path = {folder.path() / "fuzz.csv"};
-  if (std::FILE* const file = std::fopen(path.front().c_str(), "wb")) {
-    std::fwrite(data, 1, size, file);
-    std::fclose(file);
-  }
+  const std::array<std::filesystem::path, 1> path = {fuzz::input_file(data, size)};
   const auto one_sentence = [](const Error& error) {
     if (error.code() == ErrorCode::kInternal || error.code() == ErrorCode::kIo) std::abort();
     if (error.sentence().find('\n') != std::string::npos) std::abort();

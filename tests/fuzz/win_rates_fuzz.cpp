@@ -1,23 +1,17 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
 
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "taxonomy/win_rates.h"
+#include "tests/fuzz/input_file.h"
 
 /// The reader of tournaments reads files: each input goes through one of its own. What it lets
 /// through must be win rates that add up.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace affinis;
-  static const TemporaryFolder folder;
-  static const std::array<std::filesystem::path, 1> path = {folder.path() / "fuzz.csv"};
-  if (std::FILE* const file = std::fopen(path.front().c_str(), "wb")) {
-    std::fwrite(data, 1, size, file);
-    std::fclose(file);
-  }
+  const std::array<std::filesystem::path, 1> path = {fuzz::input_file(data, size)};
   try {
     for (const taxonomy::Tournament& tournament : taxonomy::read_win_rates(path)) {
       const std::size_t count = tournament.networks.size();
