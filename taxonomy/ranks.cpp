@@ -3,17 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <numeric>
 
 #include "framework/core/error.h"
+#include "taxonomy/known_values.h"
 
 namespace affinis::taxonomy {
-namespace {
-
-constexpr double kUndefined = std::numeric_limits<double>::quiet_NaN();
-
-}  // namespace
 
 std::vector<double> mid_ranks(std::span<const double> values) {
   std::vector<std::size_t> order(values.size());
@@ -30,14 +25,9 @@ std::vector<double> mid_ranks(std::span<const double> values) {
 }
 
 double mean_of_known(std::span<const double> values) {
-  double sum = 0;
-  std::size_t count = 0;
-  for (const double value : values) {
-    if (std::isnan(value)) continue;
-    sum += value;
-    ++count;
-  }
-  return count > 0 ? sum / static_cast<double>(count) : std::numeric_limits<double>::quiet_NaN();
+  MeanOfKnown mean;
+  for (const double value : values) mean.add(value);
+  return mean.value();
 }
 
 double pearson(std::span<const double> a, std::span<const double> b) {
@@ -47,7 +37,7 @@ double pearson(std::span<const double> a, std::span<const double> b) {
   const auto constant = [](std::span<const double> values) {
     return std::all_of(values.begin(), values.end(), [&](double value) { return value == values.front(); });
   };
-  if (a.size() < 2 || constant(a) || constant(b)) return kUndefined;
+  if (a.size() < 2 || constant(a) || constant(b)) return kMissing;
   const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / count;
   const double mean_b = std::accumulate(b.begin(), b.end(), 0.0) / count;
   double ab = 0;
@@ -58,7 +48,7 @@ double pearson(std::span<const double> a, std::span<const double> b) {
     aa += (a[i] - mean_a) * (a[i] - mean_a);
     bb += (b[i] - mean_b) * (b[i] - mean_b);
   }
-  if (!(aa > 0) || !(bb > 0)) return kUndefined;
+  if (!(aa > 0) || !(bb > 0)) return kMissing;
   return std::clamp(ab / (std::sqrt(aa) * std::sqrt(bb)), -1.0, 1.0);
 }
 
@@ -78,7 +68,7 @@ double kendall_tau_b(std::span<const double> a, std::span<const double> b) {
       untied_b += in_b != 0;
     }
   }
-  if (untied_a == 0 || untied_b == 0) return kUndefined;
+  if (untied_a == 0 || untied_b == 0) return kMissing;
   return static_cast<double>(agreement) / (std::sqrt(static_cast<double>(untied_a)) * std::sqrt(static_cast<double>(untied_b)));
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "framework/core/json_number.h"
 #include "framework/core/text.h"
 #include "taxonomy/csv.h"
+#include "taxonomy/ranks.h"
 #include "taxonomy/seeds.h"
 #include "taxonomy/tournament.h"
 
@@ -57,15 +59,10 @@ std::vector<std::string> best_sources(const Rankings& rankings, const std::strin
   return result;
 }
 
-double mean_loss(const taxonomy::LossTable& table, std::size_t network) {
-  double sum = 0;
-  double count = 0;
-  for (std::size_t i = 0; i < table.images.size(); ++i) {
-    if (std::isnan(table.loss(network, i))) continue;
-    sum += table.loss(network, i);
-    ++count;
-  }
-  return count > 0 ? sum / count : std::nan("");
+/// Over the images with a label.
+double mean_loss(const taxonomy::LossTable& table, const std::string& network) {
+  const std::size_t images = table.images.size();
+  return taxonomy::mean_of_known(std::span(table.losses).subspan(table.find(network) * images, images));
 }
 
 double win(const taxonomy::LossTable& table, const std::string& network, const std::string& opponent) {
@@ -93,7 +90,7 @@ nlohmann::json row_of(const StudyGraph& study, const Chain& chain, const taxonom
   nlohmann::json row = {{"first", chain.first}, {"through", chain.through}, {"target", chain.target}};
   for (const auto& [key, network] : {std::pair("direct", chain.first), std::pair("through", chain.through), std::pair("chain", std::string(kChainNetwork))}) {
     const std::string suffix = std::string("_") + key;
-    row["loss" + suffix] = number(mean_loss(table, table.find(network)));
+    row["loss" + suffix] = number(mean_loss(table, network));
     row["gain" + suffix] = number(win(table, network, study.options().taxonomy.gain_against));
     row["quality" + suffix] = number(win(table, network, transfer::kSelfRole));
   }
