@@ -401,7 +401,8 @@ class Checker {
 
   std::string gradient() const {
     const std::unique_ptr<nn::Module> head = new_head();
-    task_.loss(head->forward(representation()), batch_).backward();
+    const at::Tensor input = representation().set_requires_grad(true);
+    task_.loss(head->forward(input), batch_).backward();
     std::int64_t count = 0;
     for (const nn::NamedTensor& each : head->parameters()) {
       const at::Tensor& grad = each.tensor.grad();
@@ -410,7 +411,14 @@ class Checker {
       require(at::isfinite(grad).all().item<bool>(), "the gradient of the head's parameter '{}' is not finite", each.name);
       ++count;
     }
-    return fmt::format("reaches all {} parameters of the head", count);
+    for (std::int64_t image = 0; image < task_.info().arity; ++image) {
+      const at::Tensor slope = input.grad().defined() ? input.grad().narrow(1, image * options_.channels, options_.channels) : input.grad();
+      require(slope.defined() && at::isfinite(slope).all().item<bool>() && (slope != 0).any().item<bool>(),
+              "no finite gradient reaches the representation of image {} of {}; the encoder would learn nothing from it, look at make_head()",
+              image + 1, task_.info().arity);
+    }
+    return fmt::format("reaches all {} parameters of the head and the representation{}", count,
+                       task_.info().arity > 1 ? " of every image" : "");
   }
 
   std::string overfit() const {

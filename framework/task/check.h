@@ -34,7 +34,7 @@ using SampleGroup = std::vector<data::Sample>;
 
 /// What `affinis tasks check NAME` runs on any task, built-in or plug-in: its description, shapes, finite values, determinism, the input of
 /// its encoder, per-image loss and loss, mask, metrics, pictures, gradient against finite differences, gradient to every parameter of the
-/// head, overfitting one batch.
+/// head and to the representation of every image, overfitting one batch.
 /// Never throws for a defect of the task: what a task throws becomes the failed check's sentence, and checks that build on it are left
 /// out. The samples need the task's fields; throws Error(kUsage) when there is no group or one of another size than the task's. Seeds
 /// LibTorch's default generator (dropout).

@@ -1,5 +1,7 @@
 #include "framework/task/check.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "framework/core/error.h"
@@ -59,6 +61,16 @@ TEST(CheckTask, SeveralImagesGoToOneHead) {
   for (const CheckResult& each : check_task(ToyTask(ToyTask::Flaw::kNone, 2), groups)) {
     EXPECT_TRUE(each.passed) << each.name << ": " << each.sentence;
   }
+}
+
+TEST(CheckTask, AnImageThatTheHeadIgnoresIsNamed) {
+  std::vector<SampleGroup> groups;
+  for (int i = 0; i < 4; ++i) groups.push_back(red_samples(2));
+  const std::vector<CheckResult> results = check_task(ToyTask(ToyTask::Flaw::kOneImage, 2), groups, {.width = 1, .steps = 40});
+  const auto gradient = std::find_if(results.begin(), results.end(), [](const CheckResult& each) { return each.name == "gradient"; });
+  ASSERT_NE(gradient, results.end());
+  EXPECT_FALSE(gradient->passed);
+  EXPECT_NE(gradient->sentence.find("image 2 of 2"), std::string::npos) << gradient->sentence;
 }
 
 TEST(CheckTask, AnUndescribedTaskIsToldWhatIsMissing) {

@@ -10,7 +10,7 @@ namespace affinis::task::testing {
 /// Mean red of an image, valid where the image is not black; each flaw breaks one promise of a task.
 class ToyTask : public Task {
  public:
-  enum class Flaw { kNone, kShape, kNaN, kNoise, kMask, kDetached, kMixesImages, kOtherLoss, kMetrics, kThrows, kNameless };
+  enum class Flaw { kNone, kShape, kNaN, kNoise, kMask, kDetached, kMixesImages, kOtherLoss, kMetrics, kThrows, kNameless, kOneImage };
 
   explicit ToyTask(Flaw flaw = Flaw::kNone, std::int64_t arity = 1) : flaw_(flaw) {
     info_.name = "toy";
@@ -43,6 +43,7 @@ class ToyTask : public Task {
   std::vector<std::int64_t> prediction_shape() const override { return {flaw_ == Flaw::kShape ? 2 : 1}; }
 
   std::unique_ptr<nn::Module> make_head(const HeadInput& input) const override {
+    if (flaw_ == Flaw::kOneImage) return std::make_unique<HeadOfTheFirst>(input, info_.arity);
     return make_fully_connected_head(input, 1);
   }
 
@@ -67,6 +68,24 @@ class ToyTask : public Task {
   data::Image picture_of_prediction(const at::Tensor&) const override { return data::Image(8, 8, 2); }
 
  private:
+  /// A head that looks at the first image alone.
+  class HeadOfTheFirst final : public nn::Module {
+   public:
+    HeadOfTheFirst(HeadInput input, std::int64_t arity) : channels_(input.channels / arity) {
+      input.channels = channels_;
+      head_ = make_fully_connected_head(input, 1);
+    }
+    at::Tensor forward(const at::Tensor& input) override { return head_->forward(input.narrow(1, 0, channels_)); }
+    std::vector<nn::NamedTensor> parameters() const override { return head_->parameters(); }
+    std::vector<nn::NamedTensor> buffers() const override { return head_->buffers(); }
+    void set_training(bool training) override { head_->set_training(training); }
+    void to(const c10::Device& device) override { head_->to(device); }
+
+   private:
+    std::int64_t channels_;
+    std::unique_ptr<nn::Module> head_;
+  };
+
   Flaw flaw_;
   TaskInfo info_;
   mutable std::int64_t calls_ = 0;
