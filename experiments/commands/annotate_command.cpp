@@ -1,13 +1,17 @@
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -59,14 +63,31 @@ std::vector<Lacking> lacking_stores(const std::string& folder, const std::vector
   return stores;
 }
 
+/// Who holds the lock of a folder, as the kernel lists it; "another process" where it does not tell (some file systems, other systems).
+std::string lock_holder(int folder) {
+  struct stat info = {};
+  std::ifstream locks("/proc/locks");
+  if (::fstat(folder, &info) != 0) return "another process";
+  const std::string file = fmt::format("{:02x}:{:02x}:{}", major(info.st_dev), minor(info.st_dev), info.st_ino);
+  // "7: FLOCK  ADVISORY  WRITE 4242 08:01:131 0 EOF"; who waits has "->" behind the number.
+  for (std::string line; std::getline(locks, line);) {
+    std::istringstream words(line);
+    std::string number, kind, mode, access, process, place;
+    words >> number >> kind >> mode >> access >> process >> place;
+    if (kind == "FLOCK" && place == file && parse_integer(process).value_or(0) > 0) return "process " + process;
+  }
+  return "another process";
+}
+
 /// Two at work on one data set would write the same blocks. Let go by the end of the process however it comes; leaves no file behind.
 class FolderLock {
  public:
   explicit FolderLock(const std::string& folder) : descriptor_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
     // File systems that cannot lock a folder go without.
-    const bool taken = descriptor_ >= 0 && ::flock(descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    if (taken) ::close(descriptor_);
-    AFFINIS_CHECK(!taken, ErrorCode::kIo, "another 'data annotate' is at work on {}: wait for it, or end it and start again", folder);
+    if (descriptor_ < 0 || ::flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+    const std::string holder = lock_holder(descriptor_);
+    ::close(descriptor_);
+    fail(ErrorCode::kIo, "{} is already being annotated by {}: wait for it, or end it and start again", folder, holder);
   }
   ~FolderLock() {
     if (descriptor_ >= 0) ::close(descriptor_);
