@@ -1,5 +1,5 @@
 # The plug-in projects that `affinis tasks new` writes are built into the program.
-foreach(template dense.cpp classification.cpp regression.cpp pair.cpp CMakeLists.txt.in README.md.in)
+foreach(template dense.cpp segmentation.cpp classification.cpp regression.cpp pair.cpp triplet.cpp CMakeLists.txt.in README.md.in)
   set(path "${CMAKE_CURRENT_LIST_DIR}/templates/${template}")
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${path}")
   get_filename_component(name "${template}" NAME_WE)

@@ -34,7 +34,9 @@ const std::map<std::string, Kind>& kinds() {
       {"dense", {kDenseTemplate, "As it is, it predicts the height of every pixel above the floor."}},
       {"classification", {kClassificationTemplate, "As it is, it says which class of things fills most of the view."}},
       {"regression", {kRegressionTemplate, "As it is, it says how far away things are on average, and how far the farthest is."}},
-      {"pair", {kPairTemplate, "As it is, it says which of two views of a room sees farther."}}};
+      {"segmentation", {kSegmentationTemplate, "As it is, it says of every pixel whether it shows a wall, the floor, the ceiling or a thing."}},
+      {"pair", {kPairTemplate, "As it is, it says which of two views of a room sees farther."}},
+      {"triplet", {kTripletTemplate, "As it is, it says how far the camera went between three views of one point."}}};
   return all;
 }
 
@@ -176,8 +178,8 @@ void add_new_task_command(CLI::App& tasks) {
   command->add_option("NAME", arguments->name, "name of the task: letters, digits and underscores")->required();
   command
       ->add_option("--kind", arguments->kind,
-                   "what is predicted: a value a pixel (dense), a class an image (classification), numbers (regression), something of two "
-                   "views (pair)")
+                   "what is predicted: a value a pixel (dense), a class a pixel (segmentation), a class an image (classification), numbers "
+                   "(regression), a class of two views (pair), numbers of three views or more (triplet)")
       ->required()
       ->check(CLI::IsMember(names));
   command->add_option("--out", arguments->out, "the project's folder, empty or not there yet (default: NAME)");

@@ -53,7 +53,7 @@ class PluginKit(CliTest):
         self.assertIn("room_height", tiny_study.read(self.folder, "out", "transfers.csv").decode())
 
     def test_the_other_kinds_build_against_the_build_folder_and_pass(self):
-        for kind in ("classification", "regression", "pair"):
+        for kind in ("segmentation", "classification", "regression", "pair", "triplet"):
             name = "my_" + kind
             option = self.json("tasks", "new", name, "--kind", kind)["cmake_option"]
             self.assertEqual(option, "-DAffinis_DIR=" + os.path.realpath(BUILD))

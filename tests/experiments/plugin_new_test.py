@@ -9,7 +9,7 @@ from cli import SOURCE, WITH_TORCH, CliTest
 @unittest.skipUnless(WITH_TORCH, "needs LibTorch")
 class NewTask(CliTest):
     def test_every_kind_makes_a_project_of_its_own_name(self):
-        for kind in ("dense", "classification", "regression", "pair"):
+        for kind in ("dense", "segmentation", "classification", "regression", "pair", "triplet"):
             name = "my_" + kind
             made = self.json("tasks", "new", name, "--kind", kind)
             self.assertEqual((made["name"], made["kind"], made["folder"]), (name, kind, os.path.realpath(self.path(name))))

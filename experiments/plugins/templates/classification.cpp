@@ -82,9 +82,10 @@ class NewTask final : public task::Task {
 
   std::unique_ptr<task::MetricAccumulator> make_metrics() const override { return metrics_.make(); }
 
-  data::Image picture_of_target(const at::Tensor& target, const at::Tensor&) const override {
+  data::Image picture_of_target(const at::Tensor& target, const at::Tensor& mask) const override {
     std::vector<double> shares(names_.size());
-    shares[static_cast<std::size_t>(target.item<std::int64_t>())] = 1;
+    const bool known = !mask.defined() || mask.item<float>() != 0;
+    shares[static_cast<std::size_t>(target.item<std::int64_t>())] = known ? 1 : 0;
     return task::ranked_classes_picture(shares, names_, side_);
   }
 
