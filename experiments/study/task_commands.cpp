@@ -23,10 +23,13 @@ void list_tasks(const task::TaskRegistry& registry, bool json) {
     print_json({{"tasks", list}});
     return;
   }
-  std::vector<std::vector<std::string>> rows = {{"task", "family", "role", "images", "head", "loss", "also called"}};
+  std::vector<std::vector<std::string>> rows = {{"task", "family", "role", "images", "head", "loss", "reads", "metrics", "also called"}};
   for (const std::string& name : registry.names()) {
     const task::TaskInfo& info = registry.get(name)->info;
-    rows.push_back({info.name, info.family, role_of(info), std::to_string(info.arity), info.head, info.loss, join(info.aliases, ", ")});
+    std::vector<std::string> metrics;
+    for (const task::MetricInfo& metric : info.metrics) metrics.push_back(metric.name);
+    rows.push_back({info.name, info.family, role_of(info), std::to_string(info.arity), info.head, info.loss, join(info.fields, ", "),
+                    join(metrics, ", "), join(info.aliases, ", ")});
   }
   std::vector<std::size_t> widths(rows.front().size());
   for (const auto& row : rows) {
@@ -57,7 +60,7 @@ void add_task_commands(CLI::App& app, CommandContext& context) {
   CLI::App* tasks = app.add_subcommand("tasks", "The bank of tasks and the plug-in tool kit");
   tasks->require_subcommand(1);
 
-  CLI::App* list = tasks->add_subcommand("list", "Every task: name, family, role, images an example, head, loss, aliases");
+  CLI::App* list = tasks->add_subcommand("list", "Every task: name, family, role, images an example, head, loss, fields, metrics, aliases");
   const auto plugins = std::make_shared<std::vector<std::string>>();
   const auto json = std::make_shared<bool>(false);
   list->add_option("--plugin", *plugins, "shared library with further tasks; may be given again")->allow_extra_args(false);

@@ -29,6 +29,16 @@ struct ShowArguments {
   bool json = false;
 };
 
+/// What a page says and a line of `tasks list --json` does not.
+nlohmann::json page_json(const task::TaskInfo& info) {
+  nlohmann::json page = info_json(info);
+  page["display_name"] = info.display_name;
+  page["doc"] = info.doc;
+  page["units"] = nlohmann::json::object();
+  for (const task::MetricInfo& metric : info.metrics) page["units"][metric.name] = metric.unit;
+  return page;
+}
+
 const char* partners_text(task::Partners partners) {
   switch (partners) {
     case task::Partners::kScene: return "of one scene";
@@ -106,7 +116,7 @@ void show_task(const ShowArguments& arguments, CommandContext& context) {
     data::write_png(arguments.picture, example_picture(examples));
   }
   if (arguments.json) {
-    print_json(info_json(type->info));
+    print_json(page_json(type->info));
   } else {
     print_page(type->info);
     if (!arguments.picture.empty()) fmt::print("{:<12} {}\n", "picture", arguments.picture);
@@ -123,7 +133,7 @@ void add_show_task_command(CLI::App& tasks, CommandContext& context) {
   command->add_option("--data", arguments->data, "data set that the examples come from (default: a few rooms rendered on the spot)")
       ->needs(picture);
   command->add_option("--plugin", arguments->plugins, "shared library with further tasks; may be given again")->allow_extra_args(false);
-  command->add_flag("--json", arguments->json, "print one JSON object");
+  command->add_flag("--json", arguments->json, "print one JSON object: that of 'tasks list', with \"display_name\", \"doc\" and \"units\" of the metrics");
   command->callback([arguments, &context] { show_task(*arguments, context); });
 }
 
