@@ -188,7 +188,7 @@ void show_data(const ShowOptions& options) {
   print_line("fields:");
   for (const std::string& field : store.info().fields) {
     const data::FieldSpec& spec = data::field_spec(field);
-    print_line(fmt::format("  {:<16} {:<4} {}{}", field, data::element_type_name(spec.type), spec.doc, spec.unit.empty() ? "" : " [" + spec.unit + "]"));
+    print_line(fmt::format("  {:<19} {:<4} {}{}", field, data::element_type_name(spec.type), spec.doc, spec.unit.empty() ? "" : " [" + spec.unit + "]"));
   }
   for (const auto& [vocabulary, labels] : set.vocabularies()) {
     print_line(fmt::format("vocabulary {}: {} ({})", vocabulary, counted(static_cast<std::int64_t>(labels.size()), "label"), join(labels, ", ")));
