@@ -11,6 +11,10 @@
 
 namespace affinis::transfer {
 
+/// Version of the kinds that train networks (run::JobKind::version): raised whenever training gives other bits, here or in a folder below.
+/// 2: convolutions of small images as matrix products.
+constexpr int kTrainingVersion = 2;
+
 /// What a "train" job puts before the task's head.
 enum class TrunkKind {
   kEncoder,   ///< the full encoder: task-specific networks, and honest scratch on the transfer split

@@ -100,6 +100,8 @@ class JointKind : public run::JobKind {
  public:
   explicit JointKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
+  int version() const override { return kTrainingVersion; }
+
   void run(run::JobContext& context) const override {
     const JointSpec spec = joint_spec_of(context.job);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);

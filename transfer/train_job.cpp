@@ -77,6 +77,8 @@ class TrainKind : public run::JobKind {
  public:
   explicit TrainKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
+  int version() const override { return kTrainingVersion; }
+
   void run(run::JobContext& context) const override {
     TrainSpec spec = train_spec_of(context.job);
     const std::shared_ptr<const data::DataSet> data = open_data(context, environment_, spec.study);

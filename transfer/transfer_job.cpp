@@ -76,6 +76,8 @@ class TransferKind : public run::JobKind {
  public:
   explicit TransferKind(StudyEnvironment environment) : environment_(std::move(environment)) {}
 
+  int version() const override { return kTrainingVersion; }
+
   void run(run::JobContext& context) const override {
     const TransferSpec spec = transfer_spec_of(context.job);
     AFFINIS_ASSERT(!spec.sources.empty());

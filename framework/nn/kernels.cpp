@@ -3,12 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-// One body, compiled for several instruction sets; the loader picks. Thread sanitizers cannot follow that choice.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define AFFINIS_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define AFFINIS_SIMD
-#endif
+#include "framework/nn/detail/simd.h"
 
 namespace affinis::nn::detail {
 namespace {

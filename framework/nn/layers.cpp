@@ -25,6 +25,8 @@
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "framework/nn/detail/cpu_convolutions.h"
+#include "framework/nn/detail/cpu_path.h"
 #include "framework/nn/detail/kernels.h"
 #include "framework/nn/synchronised_norms.h"
 
@@ -42,26 +44,6 @@ float slope_of(Activation activation) {
     case Activation::kLeakyRelu: return 0.2F;
   }
   return 1.0F;
-}
-
-/// Whether the loops of kernels.h can take this tensor: float32 on the CPU, rows of channels without gaps.
-bool suits_kernels(const torch::Tensor& tensor) {
-  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.numel() > 0 &&
-         (tensor.dim() == 2 ? tensor.is_contiguous() : tensor.dim() == 4 && tensor.is_contiguous(at::MemoryFormat::ChannelsLast));
-}
-
-torch::Tensor as_rows(const torch::Tensor& tensor) {
-  return tensor.dim() == 4 ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor.contiguous();
-}
-
-bool wants_gradient(std::initializer_list<torch::Tensor> tensors) {
-  return at::GradMode::is_enabled() &&
-         std::any_of(tensors.begin(), tensors.end(), [](const torch::Tensor& each) { return each.defined() && each.requires_grad(); });
-}
-
-void refuse_second_derivatives() {
-  AFFINIS_CHECK(!at::GradMode::is_enabled(), ErrorCode::kUsage,
-                "second derivatives through a network are not available on the CPU; take first derivatives only (create_graph = false)");
 }
 
 /// scale and offset of y = x * scale + offset, [2, C].
@@ -287,6 +269,7 @@ ConvolutionImpl::ConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t
 }
 
 torch::Tensor ConvolutionImpl::forward(const torch::Tensor& input) {
+  if (std::optional<torch::Tensor> output = cpu_convolution(input, weight, bias, stride)) return *std::move(output);
   return at::conv2d(input, weight, bias, stride, weight.size(2) / 2);
 }
 
@@ -294,6 +277,7 @@ DoublingConvolutionImpl::DoublingConvolutionImpl(std::int64_t in, std::int64_t o
     : weight(register_parameter("weight", at::zeros({in, out, 3, 3}))) {}
 
 torch::Tensor DoublingConvolutionImpl::forward(const torch::Tensor& input) {
+  if (std::optional<torch::Tensor> output = cpu_doubling_convolution(input, weight)) return *std::move(output);
   return at::conv_transpose2d(input, weight, {}, 2, 1, 1);
 }
 

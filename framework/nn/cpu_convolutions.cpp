@@ -1,0 +1,190 @@
+#include "framework/nn/detail/cpu_convolutions.h"
+
+#include <algorithm>
+#include <optional>
+
+#include <ATen/autocast_mode.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/bmm.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
+#include <ATen/ops/sum.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include "framework/nn/detail/cpu_path.h"
+#include "framework/nn/detail/windows.h"
+#include "framework/nn/detail/winograd.h"
+
+namespace affinis::nn::detail {
+namespace {
+
+// Measured with experiments/bench/convolutions: beyond these the copies around the products cost more than the products save.
+constexpr std::int64_t kMostPixels = 256;
+constexpr std::int64_t kFewPixels = 64;
+constexpr std::int64_t kManyChannels = 32;  ///< what it takes beyond few pixels
+constexpr std::int64_t kMostTransformed = std::int64_t{1} << 22;  ///< values: 16 MiB
+constexpr std::int64_t kMostChannelsToDouble = 32;
+
+/// A channels-last tensor as the matrix that it is in memory: [N, C, H, W] -> [N H W, C].
+torch::Tensor rows_of(const torch::Tensor& images) { return images.permute({0, 2, 3, 1}).view({-1, images.size(1)}); }
+
+/// The other way. [N H W, C] -> [N, C, H, W].
+torch::Tensor images_of(const torch::Tensor& rows, std::int64_t images, std::int64_t height, std::int64_t width) {
+  return rows.view({images, height, width, rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+/// [O, C, k, k] -> [O, k k C].
+torch::Tensor filters_of(const torch::Tensor& weight) { return weight.permute({0, 2, 3, 1}).view({weight.size(0), -1}); }
+
+/// The other way, strides as `weight` has them, which a kernel of one pixel leaves open.
+torch::Tensor weight_of(const torch::Tensor& filters, const torch::Tensor& weight) {
+  return filters.as_strided(weight.sizes(), weight.strides());
+}
+
+torch::Tensor plain(torch::IntArrayRef shape, const torch::Tensor& like) { return at::empty(shape, like.options().requires_grad(false)); }
+
+torch::Tensor channels_last(torch::IntArrayRef shape, const torch::Tensor& like) {
+  return at::empty(shape, like.options().requires_grad(false).memory_format(at::MemoryFormat::ChannelsLast));
+}
+
+const float* values(const torch::Tensor& tensor) { return tensor.const_data_ptr<float>(); }
+float* writable(const torch::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
+
+/// A convolution of single pixels.
+class Pointwise : public torch::autograd::Function<Pointwise> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
+                               const std::optional<torch::Tensor>& bias) {
+    context->save_for_backward({input, weight});
+    context->saved_data["bias"] = bias.has_value();
+    const torch::Tensor rows = rows_of(input);
+    const torch::Tensor filters = filters_of(weight).t();
+    return images_of(bias ? at::addmm(*bias, rows, filters) : at::mm(rows, filters), input.size(0), input.size(2), input.size(3));
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1];
+    const torch::Tensor gradient = rows_of(as_rows(gradients[0]));
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    torch::Tensor bias_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = images_of(at::mm(gradient, filters_of(weight)), input.size(0), input.size(2), input.size(3));
+    }
+    if (context->needs_input_grad(1)) weight_gradient = weight_of(at::mm(gradient.t(), rows_of(input)), weight);
+    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) bias_gradient = gradient.sum(0);
+    return {input_gradient, weight_gradient, bias_gradient};
+  }
+};
+
+Tiles tiles_of(const torch::Tensor& images) { return {images.size(0), images.size(2), images.size(3), images.size(1)}; }
+
+torch::Tensor transformed(const torch::Tensor& images, void (*transform)(const Tiles&, const float*, float*)) {
+  const Tiles tiles = tiles_of(images);
+  torch::Tensor result = plain({kTilePlaces, tiles.count(), tiles.channels}, images);
+  transform(tiles, values(images), writable(result));
+  return result;
+}
+
+class Winograd : public torch::autograd::Function<Winograd> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
+                               const std::optional<torch::Tensor>& bias) {
+    const torch::Tensor filters = plain({kTilePlaces, weight.size(0), weight.size(1)}, weight);
+    transform_filters(weight.size(0), weight.size(1), values(weight), writable(filters));
+    context->save_for_backward({input, weight, filters});
+    context->saved_data["bias"] = bias.has_value();
+    const torch::Tensor products = at::bmm(transformed(input, input_to_tiles), filters.transpose(1, 2));
+    torch::Tensor output = channels_last({input.size(0), weight.size(0), input.size(2), input.size(3)}, input);
+    tiles_to_output(tiles_of(output), values(products), bias ? values(*bias) : nullptr, writable(output));
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1], &filters = saved[2];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    const torch::Tensor tiles = transformed(gradient, output_gradient_to_tiles);
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    torch::Tensor bias_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = channels_last(input.sizes(), input);
+      tiles_to_input_gradient(tiles_of(input), values(at::bmm(tiles, filters)), writable(input_gradient));
+    }
+    if (context->needs_input_grad(1)) {
+      // The input is transformed again: saved, it would take four times the input's memory until here.
+      const torch::Tensor products = at::bmm(tiles.transpose(1, 2), transformed(input, input_to_tiles));
+      weight_gradient = at::empty_like(weight);
+      transform_filter_gradient(weight.size(0), weight.size(1), values(products), writable(weight_gradient));
+    }
+    if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) bias_gradient = rows_of(gradient).sum(0);
+    return {input_gradient, weight_gradient, bias_gradient};
+  }
+};
+
+Windows windows_to_double(const torch::Tensor& images) { return {images.size(0), images.size(2), images.size(3), images.size(1), 2}; }
+
+/// A transposed convolution: the windows of its output, two pixels apart, are products of the input.
+class Doubling : public torch::autograd::Function<Doubling> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
+    context->save_for_backward({input, weight});
+    torch::Tensor output = channels_last({input.size(0), weight.size(1), 2 * input.size(2), 2 * input.size(3)}, input);
+    scatter_windows(windows_to_double(output), values(at::mm(rows_of(input), filters_of(weight))), writable(output));
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    const Windows windows = windows_to_double(gradient);
+    const torch::Tensor matrix = plain({windows.count(), windows.length()}, gradient);
+    gather_windows(windows, values(gradient), writable(matrix));
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = images_of(at::mm(matrix, filters_of(weight).t()), input.size(0), input.size(2), input.size(3));
+    }
+    if (context->needs_input_grad(1)) weight_gradient = weight_of(at::mm(rows_of(input).t(), matrix), weight);
+    return {input_gradient, weight_gradient};
+  }
+};
+
+bool suits(const torch::Tensor& input, const torch::Tensor& weight) {
+  return wants_gradient({input, weight}) && input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
+         !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
+bool suits_winograd(const torch::Tensor& input, const torch::Tensor& weight) {
+  const std::int64_t pixels = input.size(2) * input.size(3);
+  const auto [fewest, most] = std::minmax(weight.size(0), weight.size(1));
+  return weight.size(2) == 3 && weight.size(3) == 3 && input.size(2) % 2 == 0 && input.size(3) % 2 == 0 &&
+         pixels <= (fewest < kManyChannels ? kFewPixels : kMostPixels) && kTilePlaces / 4 * pixels * input.size(0) * most <= kMostTransformed;
+}
+
+}  // namespace
+
+std::optional<torch::Tensor> cpu_convolution(const torch::Tensor& input, const torch::Tensor& weight, const torch::Tensor& bias,
+                                             std::int64_t stride) {
+  if (stride != 1 || !suits(input, weight) || input.size(1) != weight.size(1)) return std::nullopt;
+  const std::optional<torch::Tensor> added = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
+  if (weight.size(2) == 1 && weight.size(3) == 1) return Pointwise::apply(input, weight, added);
+  if (suits_winograd(input, weight)) return Winograd::apply(input, weight, added);
+  return std::nullopt;
+}
+
+std::optional<torch::Tensor> cpu_doubling_convolution(const torch::Tensor& input, const torch::Tensor& weight) {
+  if (!suits(input, weight) || input.size(1) != weight.size(0) || input.size(2) * input.size(3) > kMostPixels ||
+      std::max(weight.size(0), weight.size(1)) > kMostChannelsToDouble) {
+    return std::nullopt;
+  }
+  return Doubling::apply(input, weight);
+}
+
+}  // namespace affinis::nn::detail
