@@ -21,8 +21,8 @@ using RunStage = std::function<run::RunSummary()>;
 run::RunSummary search_adaptively(StudyGraph& study, std::vector<Candidate> candidates, std::int64_t order, const std::filesystem::path& folder,
                                   const RunStage& run_stage, Logger& logger);
 
-/// Trains to their end those dropped transfers that optimal taxonomies would choose by what is expected of them, and asks again, until the
-/// taxonomies choose nothing but what was trained. Checkpoints of rungs are deleted then. Returns the run's summary.
+/// Trains to their end those dropped transfers that optimal taxonomies want (wanted_by_taxonomies()), and asks again, until they want nothing
+/// but what was trained. Checkpoints of rungs are deleted then. Returns the run's summary.
 run::RunSummary train_what_taxonomies_want(StudyGraph& study, run::RunSummary run, const RunStage& run_stage, Logger& logger);
 
 }  // namespace affinis::experiments

@@ -16,6 +16,9 @@ namespace {
 
 constexpr double kSignal = 0.6;
 constexpr double kClip = 0.001;  // as win rates are kept from infinite odds in affinities
+// By so much readouts and early rungs have misjudged the odds of two transfers (natural logarithms of up to 0.9, on eight tasks).
+constexpr double kHope = 2.72;
+constexpr double kMatters = 1e-3;  // of a taxonomy's worth
 constexpr const char* kConstantNetwork = "constant";
 
 double odds(double win_rate) {
@@ -70,14 +73,16 @@ Link link_to_measured(const std::string& sources, const std::vector<DroppedTrans
   return {};
 }
 
-/// A dropped transfer as a row of the table, with what is expected of it.
-std::map<std::string, taxonomy::TransferRow> expected_rows(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
+/// A dropped transfer as a row of the table, with what is expected of it if its odds are `hope` times what its last comparison says.
+std::map<std::string, taxonomy::TransferRow> expected_rows(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured,
+                                                           double hope = 1) {
   std::map<std::string, taxonomy::TransferRow> result;
   for (const DroppedTransfer& each : dropped) {
     if (each.candidate.target != measured.tournament.target) continue;
     const std::string sources = join(each.candidate.sources, "+");
-    const Link link = link_to_measured(sources, dropped, measured);
+    Link link = link_to_measured(sources, dropped, measured);
     if (link.row == nullptr) continue;
+    link.factor *= hope;
     taxonomy::TransferRow row;
     row.sources = each.candidate.sources;
     row.target = each.candidate.target;
@@ -95,6 +100,21 @@ double measured_share(const std::vector<DroppedTransfer>& dropped, const taxonom
   double expected = 0;
   for (const auto& [sources, affinity] : expected_affinities(dropped, measured)) expected += affinity;
   return 1 / (1 + expected);
+}
+
+/// What is measured beside what is expected of dropped transfers if their odds are `hope` times as good, on one scale.
+taxonomy::TransferTable table_with_dropped(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& affinities, double hope) {
+  taxonomy::TransferTable table;
+  for (const taxonomy::TargetAffinity& measured : affinities) {
+    const double share = measured_share(study.dropped(), measured);
+    std::vector<taxonomy::TransferRow> rows = measured.rows;
+    for (const auto& [sources, row] : expected_rows(study.dropped(), measured, hope)) rows.push_back(row);
+    for (taxonomy::TransferRow& row : rows) {
+      row.affinity *= share;
+      table.rows.push_back(std::move(row));
+    }
+  }
+  return table;
 }
 
 }  // namespace
@@ -135,28 +155,33 @@ void make_room_for_dropped(const StudyGraph& study, std::vector<taxonomy::Target
 }
 
 std::vector<DroppedTransfer> wanted_by_taxonomies(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
-  taxonomy::TransferTable table;
-  for (const taxonomy::TargetAffinity& measured : affinities(study, tables)) {
-    const double share = measured_share(study.dropped(), measured);
-    std::vector<taxonomy::TransferRow> rows = measured.rows;
-    for (const auto& [sources, row] : expected_rows(study.dropped(), measured)) rows.push_back(row);
-    for (taxonomy::TransferRow& row : rows) {
-      row.affinity *= share;
-      table.rows.push_back(std::move(row));
-    }
-  }
-  if (table.rows.empty()) return {};
-  std::set<std::pair<std::string, std::string>> chosen;
-  for (const taxonomy::SweepCell& cell : solve_taxonomies(study, table)) {
+  const std::vector<taxonomy::TargetAffinity> measured = affinities(study, tables);
+  const taxonomy::TransferTable expected = table_with_dropped(study, measured, 1);
+  if (expected.rows.empty()) return {};
+  const std::vector<taxonomy::SweepCell> cells = solve_taxonomies(study, expected);
+  const std::vector<taxonomy::SweepCell> hopeful = solve_taxonomies(study, table_with_dropped(study, measured, kHope));
+  std::set<std::pair<std::string, std::string>> transfers;
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    const taxonomy::SweepCell& cell = cells[c];
     if (cell.infeasible) continue;
-    for (const std::size_t choice : cell.solution.choices) {
-      const taxonomy::Edge& edge = cell.problem.edges[choice];
-      chosen.emplace(join(choice_sources(cell.problem, edge), "+"), cell.problem.targets[edge.target]);
+    const auto note = [&](const taxonomy::Edge& edge) {
+      transfers.emplace(join(choice_sources(cell.problem, edge), "+"), cell.problem.targets[edge.target]);
+    };
+    const std::vector<std::size_t>& labelled = cell.solution.sources;
+    for (std::size_t e = 0; e < cell.problem.edges.size(); ++e) {
+      const taxonomy::Edge& edge = cell.problem.edges[e];
+      const std::size_t choice = cell.solution.choices[edge.target];
+      // The same rows in both tables give the same edges.
+      const double hope = hopeful[c].problem.edges[e].value - cell.problem.edges[choice].value;
+      if (e == choice || (std::includes(labelled.begin(), labelled.end(), edge.sources.begin(), edge.sources.end()) &&
+                          hope > kMatters * cell.solution.value)) {
+        note(edge);
+      }
     }
   }
   std::vector<DroppedTransfer> wanted;
   for (const DroppedTransfer& dropped : study.dropped()) {
-    if (chosen.contains({join(dropped.candidate.sources, "+"), dropped.candidate.target})) wanted.push_back(dropped);
+    if (transfers.contains({join(dropped.candidate.sources, "+"), dropped.candidate.target})) wanted.push_back(dropped);
   }
   return wanted;
 }

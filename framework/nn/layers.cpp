@@ -28,6 +28,7 @@
 #include "framework/nn/detail/cpu_convolutions.h"
 #include "framework/nn/detail/cpu_path.h"
 #include "framework/nn/detail/kernels.h"
+#include "framework/nn/detail/narrow_convolution.h"
 #include "framework/nn/synchronised_norms.h"
 
 namespace affinis::nn::detail {
@@ -35,7 +36,6 @@ namespace {
 
 constexpr double kMomentum = 0.1;
 constexpr double kEpsilon = 1e-5;
-constexpr std::int64_t kMostNarrowOutputs = 4;
 
 float slope_of(Activation activation) {
   switch (activation) {
@@ -355,8 +355,10 @@ OutputConvolutionImpl::OutputConvolutionImpl(std::int64_t in, std::int64_t out, 
       bias(register_parameter("bias", at::zeros({out}))) {}
 
 torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
-  const bool narrow = weight.size(0) <= kMostNarrowOutputs && weight.size(2) == 3 && input.size(1) == weight.size(1);
-  if (narrow && suits_kernels(input) && suits_kernels(weight)) return FewOutputs::apply(input, weight, bias);
+  if (weight.size(2) == 3 && input.dim() == 4 && input.size(1) == weight.size(1) && FewOutputs::shape_of(input, weight).possible() &&
+      suits_kernels(input) && suits_kernels(weight)) {
+    return FewOutputs::apply(input, weight, bias);
+  }
   return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }
 

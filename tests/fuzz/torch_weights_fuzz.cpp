@@ -1,48 +1,41 @@
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
+#include <iterator>
 #include <string>
-
-#include <zip.h>
+#include <string_view>
+#include <utility>
+#include <vector>
 
 #include "framework/core/error.h"
-#include "framework/core/files.h"
 #include "framework/nn/torch_weights.h"
 #include "tests/fuzz/allocation_guard.h"
+#include "tests/fuzz/input_file.h"
+#include "tests/fuzz/stored_archive.h"
 
 namespace {
 
 /// A sound archive around a pickle that is not, with storages for it to point at: mutated archives seldom get beyond their checksums.
-void write_archive(const std::filesystem::path& path, const void* pickle, std::size_t size) {
+std::string archive_of(std::string_view pickle) {
   static const std::string storage(216, '\1');
-  int code = 0;
-  zip_t* const zip = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
-  const auto add = [zip](const std::string& name, const void* bytes, std::size_t count) {
-    const zip_int64_t index = zip_file_add(zip, name.c_str(), zip_source_buffer(zip, bytes, count, 0), ZIP_FL_OVERWRITE);
-    zip_set_file_compression(zip, static_cast<zip_uint64_t>(index), ZIP_CM_STORE, 0);
-  };
-  add("a/data.pkl", pickle, size);
   const std::size_t sizes[] = {216, 12, 12, 12, 12, 8, 24, 8};
-  for (std::size_t i = 0; i < std::size(sizes); ++i) add("a/data/" + std::to_string(i), storage.data(), sizes[i]);
-  zip_close(zip);
+  std::vector<std::pair<std::string, std::string_view>> members = {{"a/data.pkl", pickle}};
+  for (std::size_t i = 0; i < std::size(sizes); ++i) {
+    members.emplace_back("a/data/" + std::to_string(i), std::string_view(storage).substr(0, sizes[i]));
+  }
+  return affinis::fuzz::stored_archive(members);
 }
 
 }  // namespace
 
 /// The first byte says whether the rest is a whole file (even) or the pickle inside of one (odd). The reader reads files: each input goes
-/// through one of its own.
+/// through the same one.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace affinis;
-  static const TemporaryFolder folder;
-  static const std::filesystem::path path = folder.path() / "fuzz.pt";
   if (size == 0) return 0;
-  if (data[0] % 2 == 0) {
-    if (std::FILE* const file = std::fopen(path.c_str(), "wb")) {
-      std::fwrite(data + 1, 1, size - 1, file);
-      std::fclose(file);
-    }
-  } else {
-    write_archive(path, data + 1, size - 1);
-  }
+  const std::string_view rest(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::string bytes = data[0] % 2 == 0 ? std::string(rest) : archive_of(rest);
+  const std::filesystem::path& path = fuzz::input_file(reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   const fuzz::AllocationGuard guard(size, 256, 1 << 18);
   try {
     for (const nn::NamedTensor& each : nn::read_torch_weights(path)) {

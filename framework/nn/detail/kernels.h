@@ -34,18 +34,4 @@ void residual_gradient_sums(const NormBackward& pass, const float* output, float
 /// input_gradient = scale * g + slope_a * (input - mean) + shift; with `masked` g is taken before the activation as above.
 void norm_input_gradient(const NormBackward& pass, const float* input_slope, const float* shift, bool masked, float* input_gradient);
 
-/// A 3x3 convolution with padding 1 to few channels. Images [N, H, W, C], weight [O, 3, 3, C], output [N, O, H, W].
-struct NarrowConvolution {
-  std::int64_t images;
-  std::int64_t height;
-  std::int64_t width;
-  std::int64_t channels;
-  std::int64_t outputs;
-};
-void narrow_forward(const NarrowConvolution& shape, const float* input, const float* weight, const float* bias, float* output);
-void narrow_input_gradient(const NarrowConvolution& shape, const float* gradient, const float* weight, float* input_gradient);
-/// `bias_gradient` has one value an output.
-void narrow_weight_gradient(const NarrowConvolution& shape, const float* input, const float* gradient, float* weight_gradient,
-                            float* bias_gradient);
-
 }  // namespace affinis::nn::detail

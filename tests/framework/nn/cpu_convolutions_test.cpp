@@ -64,7 +64,9 @@ void expect_same(const Shape& shape, bool with_bias) {
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     EXPECT_LE(difference(gradients[i], expected_gradients[i]), kTolerance) << "gradient " << i;
     // Where it lies as its parameter does, the optimiser needs no copy.
-    if (i > 0) EXPECT_EQ(gradients[i].strides(), from[i].strides()) << "gradient " << i;
+    if (i > 0) {
+      EXPECT_EQ(gradients[i].strides(), from[i].strides()) << "gradient " << i;
+    }
   }
 }
 
