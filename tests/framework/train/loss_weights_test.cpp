@@ -87,9 +87,12 @@ TEST(LossWeights, GeometricWeightsAreTheDerivativeOfTheGeometricMean) {
   const Vector weights = geometric_weights(losses);
   const auto geometric = [](const Vector& l) { return std::cbrt(l[0] * l[1] * l[2]); };
   for (std::size_t i = 0; i < 3; ++i) {
-    Vector moved = losses;
-    moved[i] += 1e-6;
-    EXPECT_NEAR((geometric(moved) - geometric(losses)) / 1e-6, weights[i], 1e-5);
+    EXPECT_NEAR(weights[i], geometric(losses) / 3 / losses[i], 1e-12);
+    Vector higher = losses;
+    Vector lower = losses;
+    higher[i] += 1e-4;
+    lower[i] -= 1e-4;
+    EXPECT_NEAR((geometric(higher) - geometric(lower)) / 2e-4, weights[i], 1e-6);
   }
   for (const double each : geometric_weights(Vector(400, 1e-3))) EXPECT_NEAR(each, 1.0 / 400, 1e-12);
 }

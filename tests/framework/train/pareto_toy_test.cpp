@@ -107,6 +107,34 @@ TEST(ParetoToy, MethodsThatPromiseItReachTheFrontFromEverywhere) {
   }
 }
 
+// FAMO works on logarithms of losses above their least value, here -20, and learns its weights from what a step has brought.
+TEST(ParetoToy, FamoReachesTheFront) {
+  constexpr int kSteps = 60000;
+  constexpr double kRate = 2e-3;
+  constexpr double kWeightRate = 0.025;
+  const auto above_least = [](const Point& point) {
+    const std::array<Dual, 2> losses = losses_at(point);
+    return std::vector<double>{losses[0].value + 20 + 1e-2, losses[1].value + 20 + 1e-2};
+  };
+  for (const Point& start : kStarts) {
+    Point point = start;
+    NumberAdam adam(2);
+    NumberAdam weight_adam(2);
+    std::vector<double> logits = {0, 0};
+    for (int step = 0; step < kSteps && !(step % 1000 == 0 && on_the_front(point)); ++step) {
+      const std::array<Dual, 2> losses = losses_at(point);
+      const std::vector<double> before = above_least(point);
+      const std::vector<double> weights = famo_weights(logits, before);
+      for (std::size_t k = 0; k < 2; ++k) {
+        adam.step(k, point[k], weights[0] * losses[0].slope[k] + weights[1] * losses[1].slope[k], kRate);
+      }
+      const std::vector<double> slopes = famo_slopes(logits, before, above_least(point));
+      for (std::size_t k = 0; k < 2; ++k) weight_adam.step(k, logits[k], slopes[k], kWeightRate);
+    }
+    EXPECT_TRUE(on_the_front(point)) << "from (" << start[0] << ", " << start[1] << ") to (" << point[0] << ", " << point[1] << ")";
+  }
+}
+
 TEST(ParetoToy, TheMeanOfTheLossesDoesNot) {
   const Method mean = [](const Gramian&) { return std::vector<double>{0.5, 0.5}; };
   EXPECT_FALSE(std::all_of(kStarts.begin(), kStarts.end(), [&](const Point& start) { return on_the_front(trained(start, mean)); }));
