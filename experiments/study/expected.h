@@ -35,8 +35,8 @@ std::map<std::string, double> expected_affinities(const std::vector<DroppedTrans
 void make_room_for_dropped(const StudyGraph& study, std::vector<taxonomy::TargetAffinity>& affinities, Intervals& intervals);
 
 /// Dropped transfers that optimal taxonomies of the study would choose by the values that are expected of them, and those that would take the
-/// place of a choice, of sources that are labelled anyway, if their odds were e times better than their last comparison says and that made a
-/// difference of a thousandth of the taxonomy's worth. A search that trains these to their end and asks again, until nothing
+/// place of a choice, of sources that are labelled anyway, if their odds were twice as good as their last comparison says and that made a
+/// difference of half a per cent of the taxonomy's worth. A search that trains these to their end and asks again, until nothing
 /// is left, ends with taxonomies that no dropped transfer would improve unless it was misjudged by more.
 std::vector<DroppedTransfer> wanted_by_taxonomies(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables);
 
