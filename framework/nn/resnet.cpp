@@ -83,9 +83,12 @@ struct ResNetTrunkImpl : torch::nn::Module {
   torch::Tensor trunk(const torch::Tensor& input) {
     torch::Tensor x = bn1(conv1(input.contiguous(at::MemoryFormat::ChannelsLast)));
     // TF SAME pads below and to the right only (ceil mode), torchvision all around.
-    x = slim ? at::max_pool2d(x, 3, 2, 0, 1, true) : at::max_pool2d(x, 3, 2, 1);
-    for (torch::nn::Sequential& layer : layers) {
-      x = layer->forward(x);
+    return stages_from(0, slim ? at::max_pool2d(x, 3, 2, 0, 1, true) : at::max_pool2d(x, 3, 2, 1));
+  }
+
+  torch::Tensor stages_from(std::size_t first, torch::Tensor x) {
+    for (std::size_t stage = first; stage < layers.size(); ++stage) {
+      x = layers[stage]->forward(x);
       if (stages_seen != nullptr) stages_seen->push_back(x);
     }
     return x;
@@ -107,7 +110,9 @@ struct EncoderImpl : ResNetTrunkImpl {
                                  Convolution(32 * options.width, options.representation_channels, 3))),
         compress_bn(register_module("compress_bn", Norm(options.representation_channels, Activation::kRelu))) {}
 
-  torch::Tensor forward(const torch::Tensor& image) { return compress_bn(compress(trunk(image))).contiguous(); }
+  torch::Tensor forward(const torch::Tensor& image) { return top(trunk(image)); }
+  torch::Tensor forward_from(std::size_t stage, const torch::Tensor& map) { return top(stages_from(stage + 1, map)); }
+  torch::Tensor top(const torch::Tensor& map) { return compress_bn(compress(map)).contiguous(); }
 
   Convolution compress;
   Norm compress_bn;
@@ -120,9 +125,9 @@ struct ResNet50Impl : ResNetTrunkImpl {
                                                              : std::array<std::int64_t, 4>{1, 2, 2, 2}),
         fc(register_module("fc", Linear(2048, classes, true, InitialRule{}))) {}
 
-  torch::Tensor forward(const torch::Tensor& image) {
-    return fc(at::adaptive_avg_pool2d(trunk(image), {1, 1}).flatten(1));
-  }
+  torch::Tensor forward(const torch::Tensor& image) { return top(trunk(image)); }
+  torch::Tensor forward_from(std::size_t stage, const torch::Tensor& map) { return top(stages_from(stage + 1, map)); }
+  torch::Tensor top(const torch::Tensor& map) { return fc(at::adaptive_avg_pool2d(map, {1, 1}).flatten(1)); }
 
   Linear fc;
 };

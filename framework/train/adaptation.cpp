@@ -24,6 +24,12 @@ const std::vector<OptionField>& AdaptationOptions::fields() {
       option("l2_sp", &T::l2_sp, "L2-SP: pull of the trunk towards the weights it began from; takes the place of its weight decay", {.minimum = 0}),
       option("l2_new", &T::l2_new, "L2-SP: pull of the head towards 0; takes the place of its weight decay", {.minimum = 0}),
       option("delta", &T::delta, "DELTA: weight of the distance between the trunk's feature maps and those it began with", {.minimum = 0}),
+      option("delta_attention", &T::delta_attention,
+             "DELTA: channels of a map all count alike, or by how much the loss rises without them on the starting trunk, under a head that has "
+             "learnt alone before (probe, or freeze 'gradual')",
+             {.choices = {"uniform", "supervised"}}),
+      option("delta_examples", &T::delta_examples,
+             "DELTA, supervised: on so many training examples the network is run once without each channel (original: 256)", {.minimum = 1}),
       option("bss", &T::bss, "batch spectral shrinkage: weight of the smallest singular values of the batch's features", {.minimum = 0}),
       option("bss_count", &T::bss_count, "batch spectral shrinkage: how many singular values", {.minimum = 1}),
       option("zero_head", &T::zero_head, "the head's last layer begins at zero"),
@@ -44,6 +50,12 @@ void validate(const AdaptationOptions& options) {
                 "freeze is 'gradual', but unfreeze_every is 0; give the share of the training after which one more stage learns");
   AFFINIS_CHECK(!options.train_frozen_norms || options.freeze != "none" || !options.freeze_names.empty() || options.probe > 0, ErrorCode::kUsage,
                 "train_frozen_norms is set, but nothing is frozen; set freeze, freeze_names or probe too");
+  AFFINIS_CHECK(options.delta_attention == "uniform" || options.delta > 0, ErrorCode::kUsage,
+                "delta_attention is '{}', but delta is 0, so that no channel counts; give delta a weight or leave delta_attention out",
+                options.delta_attention);
+  AFFINIS_CHECK(options.delta_attention == "uniform" || !options.train_frozen_norms, ErrorCode::kUsage,
+                "delta_attention is '{}', but with train_frozen_norms the trunk moves while the head learns alone; set one of the two to its default",
+                options.delta_attention);
   AFFINIS_CHECK(options.probe < 1, ErrorCode::kUsage, "probe is {}; it is a share of the training below 1", options.probe);
 }
 

@@ -23,6 +23,8 @@ struct AdaptationOptions {
   double l2_sp = 0;                        ///< alpha of L2-SP (Li et al. 2018) on the trunk; takes the place of its weight decay
   double l2_new = 0;                       ///< beta of L2-SP on the heads; takes the place of their weight decay
   double delta = 0;                        ///< weight of DELTA's feature distance (Li et al. 2019)
+  std::string delta_attention = "uniform"; ///< uniform; supervised: channels count by what the loss without them is (delta_attention.h)
+  std::int64_t delta_examples = 64;        ///< supervised: training examples that channels are weighed on
   double bss = 0;                          ///< eta of batch spectral shrinkage (Chen et al. 2019)
   std::int64_t bss_count = 1;              ///< how many of the smallest singular values it shrinks
   bool zero_head = false;                  ///< the heads' last layers begin at zero: the first steps leave the trunk untouched by noise

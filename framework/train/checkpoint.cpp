@@ -23,6 +23,7 @@ constexpr const char* kBestPrefix = "best.";
 constexpr const char* kAdversaryPrefix = "adversary.";
 constexpr const char* kAdversaryOptimizerPrefix = "adversary_optimizer.";
 constexpr const char* kStartPrefix = "start.";
+constexpr const char* kDeltaAttentionPrefix = "delta_attention.";
 
 nlohmann::json number(double value) { return std::isnan(value) ? nlohmann::json() : nlohmann::json(value); }
 double number(const nlohmann::json& value) { return value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>(); }
@@ -153,7 +154,8 @@ Checkpoint parse(const std::filesystem::path& path, const nn::TensorFile& file) 
   for (const nn::NamedTensor& each : file.tensors) {
     for (const auto& [prefix, list] : {std::pair{kNetworkPrefix, &checkpoint.network}, std::pair{kOptimizerPrefix, &checkpoint.optimizer},
                                        std::pair{kBestPrefix, &checkpoint.best}, std::pair{kAdversaryPrefix, &checkpoint.adversary},
-                                       std::pair{kAdversaryOptimizerPrefix, &checkpoint.adversary_optimizer}, std::pair{kStartPrefix, &checkpoint.start}}) {
+                                       std::pair{kAdversaryOptimizerPrefix, &checkpoint.adversary_optimizer}, std::pair{kStartPrefix, &checkpoint.start},
+                                       std::pair{kDeltaAttentionPrefix, &checkpoint.delta_attention}}) {
       if (each.name.starts_with(prefix)) list->push_back({each.name.substr(std::string_view(prefix).size()), each.tensor});
     }
   }
@@ -195,6 +197,7 @@ void write_checkpoint(const std::filesystem::path& folder, const Checkpoint& che
   add(file, kAdversaryPrefix, checkpoint.adversary);
   add(file, kAdversaryOptimizerPrefix, checkpoint.adversary_optimizer);
   add(file, kStartPrefix, checkpoint.start);
+  add(file, kDeltaAttentionPrefix, checkpoint.delta_attention);
   file.metadata["affinis_checkpoint"] = std::to_string(kVersion);
   file.metadata["identity"] = checkpoint.identity.dump();
   file.metadata["state"] = to_json(checkpoint.state).dump();

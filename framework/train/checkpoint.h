@@ -45,6 +45,7 @@ struct Checkpoint {
   std::vector<nn::NamedTensor> adversary = {};  ///< the discriminators; empty without any
   std::vector<nn::NamedTensor> adversary_optimizer = {};
   std::vector<nn::NamedTensor> start = {};  ///< the trunk that the training began with; empty when nothing holds it there
+  std::vector<nn::NamedTensor> delta_attention = {};  ///< see Regularisers::attention(); empty before channels are weighed
 };
 
 /// Writes folder/checkpoint.safetensors atomically, with a checksum over everything; the one before stays as checkpoint.previous.safetensors

@@ -7,28 +7,15 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 
 #include "framework/core/error.h"
 #include "framework/train/batch_tools.h"
+#include "framework/train/evaluation_mode.h"
 #include "framework/train/trainer.h"
 #include "framework/train/validation.h"
 
 namespace affinis::train {
 namespace {
-
-class EvaluationMode {
- public:
-  explicit EvaluationMode(Network& network) : network_(network), before_(network.training()) { network_.set_training(false); }
-  ~EvaluationMode() { network_.set_training(before_); }
-  EvaluationMode(const EvaluationMode&) = delete;
-  EvaluationMode& operator=(const EvaluationMode&) = delete;
-
- private:
-  Network& network_;
-  bool before_;
-  at::NoGradGuard no_gradient_;
-};
 
 /// One head's losses and metrics, batch by batch.
 class HeadEvaluation {

@@ -187,6 +187,14 @@ const FreezePhase& Freezing::phase_of(std::int64_t step) const {
   return *found;
 }
 
+bool Freezing::trunk_rests(std::int64_t finished) const {
+  const std::vector<std::string>& list = phase_of(finished + 1).frozen;
+  const std::set<std::string> frozen(list.begin(), list.end());
+  const std::vector<nn::NamedTensor> parameters = network_.parameters();
+  return std::all_of(parameters.begin(), parameters.end(),
+                     [&](const nn::NamedTensor& each) { return !each.name.starts_with("trunk.") || frozen.contains(each.name); });
+}
+
 std::vector<Freezing::Hashed> Freezing::hash_frozen() const {
   std::vector<Hashed> result;
   for (const nn::NamedTensor& each : frozen_state(network_, {current_->frozen.begin(), current_->frozen.end()})) {

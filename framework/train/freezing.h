@@ -43,6 +43,9 @@ class Freezing {
   bool active() const { return active_; }
   const std::vector<FreezePhase>& phases() const { return phases_; }
 
+  /// Whether no parameter of the trunk learns in the step after `finished` ones.
+  bool trunk_rests(std::int64_t finished) const;
+
   /// Ends and begins phases where the step after `finished` ones needs it. Throws Error(kInternal) naming the first tensor that moved
   /// although it was frozen.
   void before_step(std::int64_t finished, Logger& logger);

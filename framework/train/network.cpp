@@ -9,6 +9,7 @@
 #include "framework/core/random.h"
 #include "framework/core/text.h"
 #include "framework/nn/freezable.h"
+#include "framework/nn/stage_maps.h"
 
 namespace affinis::train {
 namespace {
@@ -29,6 +30,11 @@ void append(std::vector<nn::NamedTensor>& list, std::vector<nn::NamedTensor> mor
 bool same_tensor(const at::Tensor& a, const at::Tensor& b) {
   return a.is_same(b) || (a.data_ptr() == b.data_ptr() && a.scalar_type() == b.scalar_type() && a.sizes() == b.sizes() &&
                           a.strides() == b.strides());
+}
+
+/// What a trunk makes of the images of an example lies one behind the other along the channels. [N k, R, h, w] -> [N, k R, h, w].
+at::Tensor side_by_side(const at::Tensor& each, std::int64_t images) {
+  return each.reshape({each.size(0) / images, images * each.size(1), each.size(2), each.size(3)});
 }
 
 /// The names of `part`'s parameters that are among `frozen`, without the prefix.
@@ -82,16 +88,17 @@ at::Tensor Network::forward(const at::Tensor& input, std::size_t head) { return 
 
 at::Tensor Network::encode(const at::Tensor& input) {
   if (!trunk_) return input;
-  at::Tensor representation;
-  if (input.dim() != 5) {
-    representation = trunk_->forward(input);
-  } else {
-    // The images of an example share the trunk; what it makes of them lies one behind the other along the channels.
-    const at::Tensor each = trunk_->forward(input.flatten(0, 1));
-    representation = each.reshape({input.size(0), input.size(1) * each.size(1), each.size(2), each.size(3)});
-  }
+  const at::Tensor representation =
+      input.dim() != 5 ? trunk_->forward(input) : side_by_side(trunk_->forward(input.flatten(0, 1)), input.size(1));
   if (representations_ != nullptr) representations_->push_back(representation);
   return representation;
+}
+
+at::Tensor Network::encode_from(std::size_t stage, const at::Tensor& map, std::int64_t images) {
+  auto* const stages = dynamic_cast<nn::StageMaps*>(trunk_.get());
+  AFFINIS_ASSERT(stages != nullptr);
+  const at::Tensor representation = stages->forward_from(stage, map);
+  return images == 1 ? representation : side_by_side(representation, images);
 }
 
 at::Tensor Network::decode(const at::Tensor& representation, std::size_t head) {

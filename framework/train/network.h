@@ -30,6 +30,9 @@ class Network {
   /// What the trunk makes of the input: the representation. [N, C, H, W] -> [N, R, h, w]; examples of k images [N, k, C, H, W] ->
   /// [N, k R, h, w], each image through the same trunk.
   at::Tensor encode(const at::Tensor& input);
+  /// encode() from the map of one stage of the trunk on (nn::StageMaps), [N k, C, h, w] for examples of k images. Nothing is recorded.
+  /// The trunk must show its stages.
+  at::Tensor encode_from(std::size_t stage, const at::Tensor& map, std::int64_t images);
   at::Tensor decode(const at::Tensor& representation, std::size_t head);
   /// From now on every pass through the trunk adds its result to `into`; null ends it. Without a trunk nothing is added.
   void record_representations(std::vector<at::Tensor>* into) { representations_ = into; }

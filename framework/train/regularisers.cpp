@@ -1,5 +1,6 @@
 #include "framework/train/regularisers.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "framework/core/error.h"
 #include "framework/nn/stage_maps.h"
+#include "framework/train/batch_tools.h"
 
 namespace affinis::train {
 namespace {
@@ -28,15 +30,24 @@ bool is_same_input(const at::Tensor& a, const at::Tensor& b) {
 
 }  // namespace
 
-at::Tensor delta_distance(const std::vector<at::Tensor>& maps, const std::vector<at::Tensor>& start_maps) {
+at::Tensor delta_distance(const std::vector<at::Tensor>& maps, const std::vector<at::Tensor>& start_maps, const std::vector<at::Tensor>& weights) {
   AFFINIS_CHECK(maps.size() == start_maps.size(), ErrorCode::kInternal, "the trunk showed {} maps and {} where it began", maps.size(),
                 start_maps.size());
+  AFFINIS_CHECK(weights.empty() || weights.size() == maps.size(), ErrorCode::kInternal, "the trunk showed {} maps, but channels of {} were weighed",
+                maps.size(), weights.size());
   at::Tensor total;
   for (std::size_t i = 0; i < maps.size(); ++i) {
     const at::Tensor map = maps[i].to(at::kFloat).flatten(1);
     const at::Tensor difference = map - start_maps[i].to(at::kFloat).flatten(1);
     const double places = static_cast<double>(map.size(1)) / static_cast<double>(maps[i].size(1));
-    const at::Tensor term = difference.square().sum() * (0.5 / (places * static_cast<double>(map.size(0))));
+    at::Tensor squares = difference.square();
+    if (!weights.empty()) {
+      const std::int64_t channels = maps[i].size(1);
+      AFFINIS_CHECK(weights[i].dim() == 1 && weights[i].size(0) == channels, ErrorCode::kInternal, "map {} has {} channels, but {} were weighed", i + 1,
+                    channels, weights[i].numel());
+      squares = squares.unflatten(1, {channels, map.size(1) / channels}).sum({0, 2}) * (weights[i] * static_cast<double>(channels));
+    }
+    const at::Tensor term = squares.sum() * (0.5 / (places * static_cast<double>(map.size(0))));
     total = total.defined() ? total + term : term;
   }
   return total;
@@ -73,6 +84,7 @@ Regularisers::Regularisers(Network& network, const TrainerOptions& options)
       l2_sp_(options.adaptation.l2_sp),
       l2_new_(options.adaptation.l2_new),
       delta_(options.adaptation.delta),
+      supervised_(options.adaptation.delta > 0 && options.adaptation.delta_attention == "supervised"),
       bss_(options.adaptation.bss),
       bss_count_(options.adaptation.bss_count) {
   const bool trunk = network.trunk() != nullptr;
@@ -102,6 +114,47 @@ void Regularisers::load_start(const std::vector<nn::NamedTensor>& start) {
   }
 }
 
+void Regularisers::set_attention(const std::vector<at::Tensor>& attention) {
+  attention_.clear();
+  for (const at::Tensor& each : attention) attention_.push_back(each.to(device_of(network_), at::kFloat));
+}
+
+std::vector<nn::NamedTensor> Regularisers::attention() const {
+  std::vector<nn::NamedTensor> result;
+  for (std::size_t i = 0; i < attention_.size(); ++i) result.push_back({std::to_string(i), attention_[i]});
+  return result;
+}
+
+void Regularisers::load_attention(const std::vector<nn::NamedTensor>& attention) {
+  std::vector<at::Tensor> maps(attention.size());
+  for (const nn::NamedTensor& each : attention) {
+    std::size_t i = 0;
+    while (i < maps.size() && each.name != std::to_string(i)) ++i;
+    AFFINIS_CHECK(i < maps.size() && !maps[i].defined(), ErrorCode::kData,
+                  "there are weights of the channels of {} maps, but one is of map '{}'; they belong to another network",
+                  maps.size(), each.name);
+    maps[i] = each.tensor;
+  }
+  if (supervised_) set_attention(maps);
+}
+
+std::vector<at::Tensor> Regularisers::channel_weights() const {
+  std::vector<at::Tensor> weights;
+  if (attention_.empty()) return weights;
+  // Every pass through the trunk showed all its stages.
+  const std::size_t stages = attention_.size() - 1;
+  AFFINIS_CHECK(maps_.size() == stages * representations_.size(), ErrorCode::kInternal, "{} passes through the trunk showed {} maps, but {} stages were weighed",
+                representations_.size(), maps_.size(), stages);
+  for (std::size_t i = 0; i < maps_.size(); ++i) weights.push_back(attention_[i % stages]);
+  for (const at::Tensor& each : representations_) {
+    // Of several images of an example side by side each has the same channels.
+    const at::Tensor& one = attention_.back();
+    const std::int64_t images = std::max<std::int64_t>(1, each.size(1) / one.size(0));
+    weights.push_back(images == 1 ? one : one.repeat({images}) / static_cast<double>(images));
+  }
+  return weights;
+}
+
 void Regularisers::exchange() {
   std::map<std::string, at::Tensor*> start;
   for (nn::NamedTensor& each : start_) start[each.name] = &each.tensor;
@@ -124,7 +177,7 @@ void Regularisers::before_forward(const std::vector<at::Tensor>& inputs) {
   maps_.clear();
   representations_.clear();
   start_maps_.clear();
-  if (delta_ > 0) {
+  if (measures_delta()) {
     const at::NoGradGuard no_gradient;
     const bool training = network_.training();
     std::vector<at::Tensor> last;
@@ -162,10 +215,11 @@ void Regularisers::before_backward() {
   if (representations_.empty()) return;
   at::Tensor total;
   const auto add = [&](const at::Tensor& term) { total = total.defined() ? total + term : term; };
-  if (delta_ > 0) {
+  if (measures_delta()) {
+    const std::vector<at::Tensor> weights = channel_weights();
     std::vector<at::Tensor> maps = maps_;
     maps.insert(maps.end(), representations_.begin(), representations_.end());
-    const at::Tensor term = delta_distance(maps, start_maps_) * delta_;
+    const at::Tensor term = delta_distance(maps, start_maps_, weights) * delta_;
     last_delta_ = term.item<double>();
     add(term);
   }
@@ -181,7 +235,7 @@ void Regularisers::before_backward() {
   maps_.clear();
   start_maps_.clear();
   representations_.clear();
-  if (!total.requires_grad()) return;
+  if (!total.defined() || !total.requires_grad()) return;
   std::vector<at::Tensor> parameters;
   for (const nn::NamedTensor& each : of_trunk(network_.parameters())) {
     if (!each.tensor.requires_grad()) continue;

@@ -16,8 +16,10 @@ namespace affinis::train {
 /// * L2-SP (Li et al. 2018): l2_sp / 2 ||w - w0||^2 over the trunk's parameters, l2_new / 2 ||w||^2 over the heads'. The weight decay of
 ///   these groups is off (parameter_groups.h).
 /// * DELTA (Li et al. 2019): delta times the mean over examples of 1/2 sum over maps j, channels c and places of W_jc C_j / (h_j w_j)
-///   (F_j - F0_j)^2, F0 being what the starting trunk makes of the same input in evaluation mode, W_jc = 1 / C_j (every channel counts
-///   the same). Maps: the four stages of a residual encoder and its representation; of any other trunk the representation alone.
+///   (F_j - F0_j)^2, F0 being what the starting trunk makes of the same input in evaluation mode. Maps: the four stages of a residual
+///   encoder and its representation; of any other trunk the representation alone. W_jc = 1 / C_j (every channel counts the same), or with
+///   supervised attention what delta_attention.h makes of the starting trunk when the head has learnt alone; until then the trunk is
+///   frozen, its distance 0 and the term left out.
 /// * BSS (Chen et al. 2019): bss times the sum of squares of the bss_count smallest singular values of the batch's representations,
 ///   [N, features].
 ///
@@ -44,6 +46,15 @@ class Regularisers {
   /// Throws Error(kData) when they are not the trunk's.
   void load_start(const std::vector<nn::NamedTensor>& start);
 
+  /// Whether DELTA's channels are still to be weighed, on the trunk as it began and under heads that have learnt.
+  bool waits_for_attention() const { return supervised_ && attention_.empty(); }
+  /// One [C] a map, from the input up, each with the sum 1.
+  void set_attention(const std::vector<at::Tensor>& attention);
+  /// "0", "1", ...: empty before set_attention() and without supervised attention.
+  std::vector<nn::NamedTensor> attention() const;
+  /// Throws Error(kData) unless they are named as attention() does.
+  void load_attention(const std::vector<nn::NamedTensor>& attention);
+
   void before_forward(const std::vector<at::Tensor>& inputs);
   void before_backward();
   /// Only to parameters that have a gradient: what nothing was learnt about in this step does not move.
@@ -55,6 +66,9 @@ class Regularisers {
 
  private:
   bool through_graph() const { return delta_ > 0 || bss_ > 0; }
+  bool measures_delta() const { return delta_ > 0 && !waits_for_attention(); }
+  /// What the channels of each of maps_ and then of representations_ count; empty when all count alike.
+  std::vector<at::Tensor> channel_weights() const;
   bool needs_start() const { return l2_sp_ > 0 || delta_ > 0; }
   /// Exchanges the trunk's values with those where it began: tensors' memory changes hands, nothing is copied.
   void exchange();
@@ -64,10 +78,12 @@ class Regularisers {
   double l2_sp_;
   double l2_new_;
   double delta_;
+  bool supervised_;
   double bss_;
   std::int64_t bss_count_;
   bool stages_ = false;  ///< the trunk shows its stages
   std::vector<nn::NamedTensor> start_;
+  std::vector<at::Tensor> attention_;  ///< float32, where the network is
   std::vector<at::Tensor> maps_;
   std::vector<at::Tensor> representations_;
   std::vector<at::Tensor> start_maps_;
@@ -77,8 +93,9 @@ class Regularisers {
   double last_bss_ = 0;
 };
 
-/// DELTA's distance, without its weight: see Regularisers. Maps [N, C, ...], one for each in both lists, over the same examples.
-at::Tensor delta_distance(const std::vector<at::Tensor>& maps, const std::vector<at::Tensor>& start_maps);
+/// DELTA's distance, without its weight: see Regularisers. Maps [N, C, ...], one for each in both lists, over the same examples. `weights`:
+/// W, [C] for each map; empty: 1 / C. Throws Error(kInternal) where shapes do not go together.
+at::Tensor delta_distance(const std::vector<at::Tensor>& maps, const std::vector<at::Tensor>& start_maps, const std::vector<at::Tensor>& weights = {});
 
 /// Sum of squares of the `count` smallest of the min(N, D) singular values of features [N, D]; differentiable, where values coincide too.
 at::Tensor smallest_singular_values(const at::Tensor& features, std::int64_t count);

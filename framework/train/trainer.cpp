@@ -17,6 +17,7 @@
 #include "framework/train/adversary.h"
 #include "framework/train/batch_tools.h"
 #include "framework/train/checkpoint.h"
+#include "framework/train/delta_attention.h"
 #include "framework/train/device_copies.h"
 #include "framework/train/forward_passes.h"
 #include "framework/train/freezing.h"
@@ -111,6 +112,10 @@ class Training {
       bool in_place = false;
       const std::int64_t last = outputs_.stop_after > 0 ? std::min(outputs_.stop_after, steps_) : steps_;
       while (state_.step < last && !state_.stopped_early) {
+        if (regularisers_.waits_for_attention() && !freezing_.trunk_rests(state_.step)) {
+          weigh_channels();
+          in_place = false;
+        }
         if (!in_place || state_.batch == 0) copies_.start(state_.epoch, state_.batch);
         in_place = true;
         freezing_.before_step(state_.step, parallel_.speaks() ? logger_ : silent_);
@@ -178,6 +183,7 @@ class Training {
       if (!checkpoint->state.finished) {
         optimizer_.load_state(checkpoint->optimizer);
         regularisers_.load_start(checkpoint->start);
+        regularisers_.load_attention(checkpoint->delta_attention);
         if (adversary_) adversary_->load_state(checkpoint->adversary, checkpoint->adversary_optimizer);
         balance_.load_state(checkpoint->state.balance);
       }
@@ -353,9 +359,44 @@ class Training {
     const AdaptationOptions& adaptation = options_.adaptation;
     AFFINIS_CHECK(parallel_.alone() || (adaptation.delta == 0 && adaptation.bss == 0), ErrorCode::kUsage,
                   "delta or bss is set, but several ranks train without them only; set both to 0 or train with one process");
+    AFFINIS_CHECK(!regularisers_.waits_for_attention() || state_.finished || state_.step > 0 || freezing_.trunk_rests(0), ErrorCode::kUsage,
+                  "delta_attention is 'supervised', but the trunk learns from step 1 of {} on, so that no head has learnt before; raise probe, which is {}",
+                  steps_, adaptation.probe);
     if (state_.step > 0 || state_.finished) return;
     if (adaptation.zero_head) zero_last_layers(network_);
     regularisers_.begin();
+  }
+
+  /// DELTA's attention, when the heads have learnt and the trunk has not: from the first examples of epoch 0, whatever the step, so that a
+  /// training that goes on weighs as one that was never left off.
+  void weigh_channels() {
+    const Clock::time_point begin = Clock::now();
+    std::vector<BatchPart> parts;
+    std::int64_t examples = 0;
+    source_.start(0, 0);
+    while (examples < options_.adaptation.delta_examples) {
+      std::optional<std::vector<task::Batch>> made = source_.next();
+      if (!made) break;
+      const std::vector<task::Batch> batches = to_device(std::move(*made), device_, tasks_.size());
+      const std::int64_t left = std::min(options_.adaptation.delta_examples - examples, options_.batch_size);
+      parts.push_back(std::move(micro_batches(batches, left, parallel_).front()));
+      std::int64_t rows = 1;
+      for (const task::Batch& each : parts.back().batches) rows = std::max(rows, each.input.defined() ? each.input.size(0) : each.size());
+      examples += rows;
+    }
+    std::vector<at::Tensor> attention;
+    std::int64_t channels = 0;
+    for (const at::Tensor& rises : loss_rises(network_, parts, options_.precision == "bf16")) {
+      attention.push_back(attention_of(rises));
+      channels += rises.numel();
+    }
+    regularisers_.set_attention(attention);
+    const double took = seconds_since(begin);
+    logger_.event(LogLevel::kInfo,
+                  fmt::format("DELTA's attention after step {}: {} channels weighed on {} examples in {:.1f} s; smallest and largest weight, 1 being the "
+                              "mean: {}",
+                              state_.step, channels, examples, took, attention_in_words(attention)),
+                  {{"delta_attention", attention_in_json(attention)}, {"examples", examples}, {"seconds", took}});
   }
 
   /// What learns how fast, before it does: once a sitting, and beside the checkpoint.
@@ -391,6 +432,7 @@ class Training {
     if (!state_.finished) {
       checkpoint.optimizer = optimizer_.state();
       checkpoint.start = regularisers_.start();
+      checkpoint.delta_attention = regularisers_.attention();
       if (adversary_) {
         checkpoint.adversary = adversary_->state();
         checkpoint.adversary_optimizer = adversary_->optimizer_state();

@@ -56,7 +56,11 @@ nlohmann::json to_json(const TrainerOptions& options) {
   nlohmann::json json = affinis::to_json(option_section("training", "", copy), true);
   if (options.precision == TrainerOptions().precision) json.erase("precision");
   if (options.accumulate == TrainerOptions().accumulate) json.erase("accumulate");
-  if (options.adaptation != AdaptationOptions()) json["adaptation"] = affinis::to_json(option_section("adaptation", "", copy.adaptation), true);
+  if (options.adaptation != AdaptationOptions()) {
+    nlohmann::json& adaptation = json["adaptation"] = affinis::to_json(option_section("adaptation", "", copy.adaptation), true);
+    if (options.adaptation.delta_attention == AdaptationOptions().delta_attention) adaptation.erase("delta_attention");
+    if (options.adaptation.delta_examples == AdaptationOptions().delta_examples) adaptation.erase("delta_examples");
+  }
   if (options.balance != BalanceOptions()) json["balance"] = affinis::to_json(option_section("balance", "", copy.balance), true);
   return json;
 }
@@ -123,6 +127,13 @@ void validate(const TrainerOptions& options) {
   AFFINIS_CHECK(options.accumulate == 1 || (options.adaptation.delta == 0 && options.adaptation.bss == 0), ErrorCode::kUsage,
                 "accumulate is {}, but {} looks at whole batches only; set one of the two to its default", options.accumulate,
                 options.adaptation.delta > 0 ? "delta" : "bss");
+  const AdaptationOptions& adaptation = options.adaptation;
+  AFFINIS_CHECK(adaptation.delta_attention == "uniform" || adaptation.probe > 0 || options.balance.heads_first > 0 || adaptation.freeze == "gradual" ||
+                    adaptation.freeze == "all",
+                ErrorCode::kUsage,
+                "delta_attention is '{}', which needs a head that has learnt alone before; set probe to the share of the training that this takes "
+                "(policy lp-ft: 0.5) or freeze to 'gradual'",
+                adaptation.delta_attention);
   AFFINIS_CHECK(options.adversarial_weight == 0 || options.adversarial_after < 1, ErrorCode::kUsage,
                 "adversarial_after is 1, so that the adversarial term never begins; lower it or set adversarial_weight to 0");
 }

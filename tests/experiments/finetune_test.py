@@ -182,6 +182,24 @@ class FinetuneTest(CliTest):
         self.assertRegex(done.stdout, r"(?m)^steps 1 to 3, frozen: the trunk: \d+ tensors did not change, hash (\w{32}) before, \1 after$")
         self.assertRegex(done.stdout, r"(?m)^test loss \d")
 
+    def test_delta_counts_channels_alike_or_by_the_loss_without_them(self):
+        start = self.folders["network.edge2d"]
+        setting = "finetune_adaptation."
+        alike = ["--policy", "lp-ft", "--set", setting + "delta=10"]
+        weighed = alike + ["--set", setting + "delta_attention=supervised", "--set", setting + "delta_examples=2"]
+        one, other = self.finetune(start, *alike), self.finetune(start, *weighed)
+        self.assertNotEqual(one["folder"], other["folder"])
+        self.assertNotEqual(one["mean_loss"], other["mean_loss"])
+        again = self.finetune(start, *weighed, out="again")
+        self.assertEqual(again["mean_loss"], other["mean_loss"])
+        # 16, 32, 64 and 128 channels of the stages, 8 of the representation.
+        log = read(other["folder"], "log.jsonl").decode()
+        self.assertIn("DELTA's attention after step 2: 248 channels weighed on 2 examples in ", log)
+        self.refuse(2, "finetune", "--from", start, "--task", "rgb2depth", "--data", self.data, "--out", self.path("out"), *SAME_TRAINING, "--policy",
+                    "none", *weighed[2:], names=["delta_attention is 'supervised', which needs a head that has learnt alone before"])
+        self.refuse(2, "finetune", "--from", start, "--task", "rgb2depth", "--data", self.data, "--out", self.path("out"), *SAME_TRAINING, *alike, "--set",
+                    setting + "delta_attention=unsupervised", names=["delta_attention", "supervised"])
+
     def test_a_changed_policy_is_another_job_and_an_old_one_is_not_done_again(self):
         start = self.folders["network.edge2d"]
         one = self.finetune(start, "--policy", "none")

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -60,13 +61,24 @@ class TorchModule final : public Module, public Freezable, public StageMaps {
     held_ = made_of(*impl_, parameters);
     set_training(training_);
   }
-  /// An Impl has stages to show when it has a member std::vector<at::Tensor>* stages_seen.
+  /// An Impl has stages to show when it has a member std::vector<at::Tensor>* stages_seen and, beside forward(), forward_from(stage, map).
   bool record_stages(std::vector<at::Tensor>* into) override {
     if constexpr (requires { impl_->stages_seen = into; }) {
       impl_->stages_seen = into;
       return true;
     } else {
       return false;
+    }
+  }
+  at::Tensor forward_from(std::size_t stage, const at::Tensor& map) override {
+    if constexpr (requires { impl_->forward_from(stage, map); }) {
+      try {
+        return impl_->forward_from(stage, map);
+      } catch (const c10::Error& error) {
+        rethrow_as_error(error, *impl_, map);
+      }
+    } else {
+      fail(ErrorCode::kInternal, "a module was to go on from its stage {}, but it has no stages", stage + 1);
     }
   }
   void to(const c10::Device& device) override { impl_->to(device); }

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/core/error.h"
+#include "framework/nn/stage_maps.h"
 
 namespace affinis::nn {
 namespace {
@@ -54,6 +55,33 @@ TEST(Encoder, RefusesAnImageOfOtherChannelsInOneSentence) {
     EXPECT_EQ(error.sentence().find('\n'), std::string::npos);
   }
   EXPECT_THROW(make_encoder({.width = 0}), Error);
+}
+
+TEST(StageMaps, GoOnFromAnyStageAsTheWholePassDoes) {
+  const at::AutoGradMode no_grad(false);
+  const at::Tensor image = at::arange(2 * 3 * 32 * 32, at::kFloat).mul(0.013).sin().view({2, 3, 32, 32});
+  std::vector<std::unique_ptr<Module>> modules;
+  for (const StridePlacement stride : {StridePlacement::kLastUnit, StridePlacement::kFirstUnit}) {
+    modules.push_back(make_encoder({.width = 4, .stride = stride}));
+    modules.push_back(make_resnet50(7, stride));
+  }
+  for (const std::unique_ptr<Module>& module : modules) {
+    module->set_training(false);
+    auto& stages = dynamic_cast<StageMaps&>(*module);
+    std::vector<at::Tensor> maps;
+    ASSERT_TRUE(stages.record_stages(&maps));
+    const at::Tensor whole = module->forward(image);
+    stages.record_stages(nullptr);
+    ASSERT_EQ(maps.size(), 4u);
+    for (std::size_t stage = 0; stage < 4; ++stage) {
+      EXPECT_TRUE(at::equal(stages.forward_from(stage, maps[stage]), whole)) << stage;
+      EXPECT_FALSE(at::equal(stages.forward_from(stage, maps[stage] * 0.5 + 0.5), whole)) << stage;
+    }
+  }
+  const std::unique_ptr<Module> head = make_vector_head({.input_features = 4, .outputs = 2, .hidden = 3});
+  auto& none = dynamic_cast<StageMaps&>(*head);
+  EXPECT_FALSE(none.record_stages(nullptr));
+  EXPECT_THROW(none.forward_from(0, image), Error);
 }
 
 TEST(DenseDecoder, HasThePapersParameterCounts) {

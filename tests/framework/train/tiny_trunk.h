@@ -39,9 +39,13 @@ struct TinyTrunkImpl : torch::nn::Module {
         compress_bn(register_module("compress_bn", nn::detail::Norm(2, nn::detail::Activation::kRelu))) {}
 
   torch::Tensor forward(const torch::Tensor& image) {
-    torch::Tensor x = bn1(conv1(image.contiguous(at::MemoryFormat::ChannelsLast)));
-    for (torch::nn::Sequential* layer : {&layer1, &layer2}) {
-      x = (*layer)->forward(x);
+    return stages_from(0, bn1(conv1(image.contiguous(at::MemoryFormat::ChannelsLast))));
+  }
+  torch::Tensor forward_from(std::size_t stage, const torch::Tensor& map) { return stages_from(stage + 1, map); }
+  torch::Tensor stages_from(std::size_t first, torch::Tensor x) {
+    const std::array<torch::nn::Sequential*, 2> layers = {&layer1, &layer2};
+    for (std::size_t stage = first; stage < layers.size(); ++stage) {
+      x = (*layers[stage])->forward(x);
       if (stages_seen != nullptr) stages_seen->push_back(x);
     }
     return compress_bn(compress(x)).contiguous();
