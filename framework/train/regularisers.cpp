@@ -45,7 +45,7 @@ at::Tensor delta_distance(const std::vector<at::Tensor>& maps, const std::vector
       const std::int64_t channels = maps[i].size(1);
       AFFINIS_CHECK(weights[i].dim() == 1 && weights[i].size(0) == channels, ErrorCode::kInternal, "map {} has {} channels, but {} were weighed", i + 1,
                     channels, weights[i].numel());
-      squares = squares.unflatten(1, {channels, map.size(1) / channels}).sum({0, 2}) * (weights[i] * static_cast<double>(channels));
+      squares = squares.unflatten(1, {channels, map.size(1) / channels}).sum(at::IntArrayRef{0, 2}) * (weights[i] * static_cast<double>(channels));
     }
     const at::Tensor term = squares.sum() * (0.5 / (places * static_cast<double>(map.size(0))));
     total = total.defined() ? total + term : term;
