@@ -272,7 +272,10 @@ class StudyTest(CliTest):
         # Every alias of every task is looked up elsewhere, without a new process each.
         for task in tasks["tasks"][::9]:
             for name in [task["name"], *task["aliases"]]:
-                self.assertEqual(self.json("tasks", "show", name), task)
+                shown = self.json("tasks", "show", name)
+                self.assertEqual({key: shown[key] for key in task}, task)
+                self.assertTrue(shown["doc"])
+                self.assertEqual(sorted(shown["units"]), sorted(task["metrics"]))
         names = [task["name"] for task in tasks["tasks"]]
         self.assertEqual(names, sorted(set(names)))
         self.assertLessEqual(set(TASKS), set(names))
