@@ -73,16 +73,14 @@ Link link_to_measured(const std::string& sources, const std::vector<DroppedTrans
   return {};
 }
 
-/// A dropped transfer as a row of the table, with what is expected of it if its odds are `hope` times what its last comparison says.
-std::map<std::string, taxonomy::TransferRow> expected_rows(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured,
-                                                           double hope = 1) {
+/// A dropped transfer as a row of the table, with what is expected of it.
+std::map<std::string, taxonomy::TransferRow> expected_rows(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
   std::map<std::string, taxonomy::TransferRow> result;
   for (const DroppedTransfer& each : dropped) {
     if (each.candidate.target != measured.tournament.target) continue;
     const std::string sources = join(each.candidate.sources, "+");
-    Link link = link_to_measured(sources, dropped, measured);
+    const Link link = link_to_measured(sources, dropped, measured);
     if (link.row == nullptr) continue;
-    link.factor *= hope;
     taxonomy::TransferRow row;
     row.sources = each.candidate.sources;
     row.target = each.candidate.target;
@@ -102,19 +100,9 @@ double measured_share(const std::vector<DroppedTransfer>& dropped, const taxonom
   return 1 / (1 + expected);
 }
 
-/// What is measured beside what is expected of dropped transfers if their odds are `hope` times as good, on one scale.
-taxonomy::TransferTable table_with_dropped(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& affinities, double hope) {
-  taxonomy::TransferTable table;
-  for (const taxonomy::TargetAffinity& measured : affinities) {
-    const double share = measured_share(study.dropped(), measured);
-    std::vector<taxonomy::TransferRow> rows = measured.rows;
-    for (const auto& [sources, row] : expected_rows(study.dropped(), measured, hope)) rows.push_back(row);
-    for (taxonomy::TransferRow& row : rows) {
-      row.affinity *= share;
-      table.rows.push_back(std::move(row));
-    }
-  }
-  return table;
+/// What a transfer would be worth if its odds were better by kHope; an affinity is in proportion to its odds.
+double hoped_value(const taxonomy::Edge& edge, taxonomy::Objective objective) {
+  return objective == taxonomy::Objective::kAffinity ? edge.value * kHope : with_odds(edge.value, kHope);
 }
 
 }  // namespace
@@ -155,28 +143,28 @@ void make_room_for_dropped(const StudyGraph& study, std::vector<taxonomy::Target
 }
 
 std::vector<DroppedTransfer> wanted_by_taxonomies(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
-  const std::vector<taxonomy::TargetAffinity> measured = affinities(study, tables);
-  const taxonomy::TransferTable expected = table_with_dropped(study, measured, 1);
-  if (expected.rows.empty()) return {};
-  const std::vector<taxonomy::SweepCell> cells = solve_taxonomies(study, expected);
-  const std::vector<taxonomy::SweepCell> hopeful = solve_taxonomies(study, table_with_dropped(study, measured, kHope));
+  taxonomy::TransferTable table;
+  for (const taxonomy::TargetAffinity& measured : affinities(study, tables)) {
+    const double share = measured_share(study.dropped(), measured);
+    std::vector<taxonomy::TransferRow> rows = measured.rows;
+    for (const auto& [sources, row] : expected_rows(study.dropped(), measured)) rows.push_back(row);
+    for (taxonomy::TransferRow& row : rows) {
+      row.affinity *= share;
+      table.rows.push_back(std::move(row));
+    }
+  }
+  if (table.rows.empty()) return {};
   std::set<std::pair<std::string, std::string>> transfers;
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    const taxonomy::SweepCell& cell = cells[c];
+  for (const taxonomy::SweepCell& cell : solve_taxonomies(study, table)) {
     if (cell.infeasible) continue;
-    const auto note = [&](const taxonomy::Edge& edge) {
-      transfers.emplace(join(choice_sources(cell.problem, edge), "+"), cell.problem.targets[edge.target]);
-    };
     const std::vector<std::size_t>& labelled = cell.solution.sources;
     for (std::size_t e = 0; e < cell.problem.edges.size(); ++e) {
       const taxonomy::Edge& edge = cell.problem.edges[e];
       const std::size_t choice = cell.solution.choices[edge.target];
-      // The same rows in both tables give the same edges.
-      const double hope = hopeful[c].problem.edges[e].value - cell.problem.edges[choice].value;
-      if (e == choice || (std::includes(labelled.begin(), labelled.end(), edge.sources.begin(), edge.sources.end()) &&
-                          hope > kMatters * cell.solution.value)) {
-        note(edge);
-      }
+      const double hope = hoped_value(edge, cell.problem.objective) - cell.problem.edges[choice].value;
+      const bool rivals = std::includes(labelled.begin(), labelled.end(), edge.sources.begin(), edge.sources.end()) &&
+                          hope > kMatters * cell.solution.value;
+      if (e == choice || rivals) transfers.emplace(join(choice_sources(cell.problem, edge), "+"), cell.problem.targets[edge.target]);
     }
   }
   std::vector<DroppedTransfer> wanted;

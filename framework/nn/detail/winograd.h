@@ -3,8 +3,8 @@
 #include <cstdint>
 
 // Winograd's minimal filtering F(2x2, 3x3) (Lavin, Gray: Fast Algorithms for Convolutional Neural Networks, CVPR 2016): a 3x3 convolution
-// with padding 1 as 16 matrix products over tiles of 2x2 outputs, with 2.25 times fewer multiplications. These are the copies around the products and their transposes. Float32,
-// channels last, free of LibTorch; one thread, the same bits for the same input.
+// with padding 1 as 16 matrix products over tiles of 2x2 outputs, with 2.25 times fewer multiplications. These are the copies around the
+// products and their transposes. Float32, channels last, free of LibTorch; one thread, the same bits for the same input.
 namespace affinis::nn::detail {
 
 /// Images [N, H, W, C] of even sides, cut into tiles of 2x2 pixels.
