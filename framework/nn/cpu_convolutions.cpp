@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <optional>
 
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "framework/nn/detail/cpu_path.h"
+#include "framework/nn/detail/matrix_product.h"
 #include "framework/nn/detail/windows.h"
 #include "framework/nn/detail/winograd.h"
 
@@ -24,6 +23,7 @@ constexpr std::int64_t kFewPixels = 64;
 constexpr std::int64_t kManyChannels = 32;  ///< what it takes beyond few pixels
 constexpr std::int64_t kMostTransformed = std::int64_t{1} << 22;  ///< values: 16 MiB
 constexpr std::int64_t kMostChannelsToDouble = 32;
+constexpr std::int64_t kMultiplicationsToShare = std::int64_t{1} << 17;  ///< that are worth a thread of their own
 
 /// A channels-last tensor as the matrix that it is in memory: [N, C, H, W] -> [N H W, C].
 torch::Tensor rows_of(const torch::Tensor& images) { return images.permute({0, 2, 3, 1}).view({-1, images.size(1)}); }
@@ -50,6 +50,47 @@ torch::Tensor channels_last(torch::IntArrayRef shape, const torch::Tensor& like)
 const float* values(const torch::Tensor& tensor) { return tensor.const_data_ptr<float>(); }
 float* writable(const torch::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
 
+/// [M, K] and [K, N] -> [M, N], or B of them, [B, M, K] and [B, K, N] -> [B, M, N]. In the right matrices rows or columns have no gaps.
+torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, const std::optional<torch::Tensor>& bias = {}) {
+  const std::int64_t batch = left.dim() == 3 ? left.size(0) : 1;
+  const std::int64_t rows = left.size(-2);
+  const std::int64_t columns = right.size(-1);
+  torch::Tensor result = left.dim() == 3 ? plain({batch, rows, columns}, left) : plain({rows, columns}, left);
+  if (bias) result.copy_(*bias);
+  // Where a matrix has one row or column, LibTorch leaves the stride open.
+  const std::int64_t right_column = columns == 1 ? 1 : right.stride(-1);
+  const std::int64_t right_step = right_column != 1 && left.size(-1) == 1 ? 1 : right.stride(-2);
+  AFFINIS_ASSERT(right_column == 1 || right_step == 1);
+  const MatrixProduct whole{.rows = rows,
+                            .columns = columns,
+                            .depth = left.size(-1),
+                            .left = values(left),
+                            .left_row = left.stride(-2),
+                            .left_step = left.stride(-1),
+                            .right = values(right),
+                            .right_step = right_step,
+                            .right_column = right_column,
+                            .result = writable(result),
+                            .result_row = columns,
+                            .adds = bias.has_value()};
+  const std::int64_t grain = 1 + kMultiplicationsToShare / (whole.columns * whole.depth);
+  at::parallel_for(0, batch * rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    while (begin < end) {
+      const std::int64_t each = begin / rows;
+      const std::int64_t count = std::min(end, (each + 1) * rows) - begin;
+      MatrixProduct part = whole;
+      if (batch > 1) {
+        part.left += each * left.stride(0);
+        part.right += each * right.stride(0);
+      }
+      part.result += each * rows * columns;
+      multiply(part.of_rows(begin - each * rows, count));
+      begin += count;
+    }
+  });
+  return result;
+}
+
 /// A convolution of single pixels.
 class Pointwise : public torch::autograd::Function<Pointwise> {
  public:
@@ -59,7 +100,7 @@ class Pointwise : public torch::autograd::Function<Pointwise> {
     context->saved_data["bias"] = bias.has_value();
     const torch::Tensor rows = rows_of(input);
     const torch::Tensor filters = filters_of(weight).t();
-    return images_of(bias ? at::addmm(*bias, rows, filters) : at::mm(rows, filters), input.size(0), input.size(2), input.size(3));
+    return images_of(product(rows, filters, bias), input.size(0), input.size(2), input.size(3));
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
@@ -71,9 +112,9 @@ class Pointwise : public torch::autograd::Function<Pointwise> {
     torch::Tensor weight_gradient;
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
-      input_gradient = images_of(at::mm(gradient, filters_of(weight)), input.size(0), input.size(2), input.size(3));
+      input_gradient = images_of(product(gradient, filters_of(weight)), input.size(0), input.size(2), input.size(3));
     }
-    if (context->needs_input_grad(1)) weight_gradient = weight_of(at::mm(gradient.t(), rows_of(input)), weight);
+    if (context->needs_input_grad(1)) weight_gradient = weight_of(product(gradient.t(), rows_of(input)), weight);
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) bias_gradient = gradient.sum(0);
     return {input_gradient, weight_gradient, bias_gradient};
   }
@@ -96,7 +137,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
     transform_filters(weight.size(0), weight.size(1), values(weight), writable(filters));
     context->save_for_backward({input, weight, filters});
     context->saved_data["bias"] = bias.has_value();
-    const torch::Tensor products = at::bmm(transformed(input, input_to_tiles), filters.transpose(1, 2));
+    const torch::Tensor products = product(transformed(input, input_to_tiles), filters.transpose(1, 2));
     torch::Tensor output = channels_last({input.size(0), weight.size(0), input.size(2), input.size(3)}, input);
     tiles_to_output(tiles_of(output), values(products), bias ? values(*bias) : nullptr, writable(output));
     return output;
@@ -113,11 +154,11 @@ class Winograd : public torch::autograd::Function<Winograd> {
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = channels_last(input.sizes(), input);
-      tiles_to_input_gradient(tiles_of(input), values(at::bmm(tiles, filters)), writable(input_gradient));
+      tiles_to_input_gradient(tiles_of(input), values(product(tiles, filters)), writable(input_gradient));
     }
     if (context->needs_input_grad(1)) {
       // The input is transformed again: saved, it would take four times the input's memory until here.
-      const torch::Tensor products = at::bmm(tiles.transpose(1, 2), transformed(input, input_to_tiles));
+      const torch::Tensor products = product(tiles.transpose(1, 2), transformed(input, input_to_tiles));
       weight_gradient = at::empty_like(weight);
       transform_filter_gradient(weight.size(0), weight.size(1), values(products), writable(weight_gradient));
     }
@@ -134,7 +175,7 @@ class Doubling : public torch::autograd::Function<Doubling> {
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
     context->save_for_backward({input, weight});
     torch::Tensor output = channels_last({input.size(0), weight.size(1), 2 * input.size(2), 2 * input.size(3)}, input);
-    scatter_windows(windows_to_double(output), values(at::mm(rows_of(input), filters_of(weight))), writable(output));
+    scatter_windows(windows_to_double(output), values(product(rows_of(input), filters_of(weight))), writable(output));
     return output;
   }
 
@@ -149,15 +190,15 @@ class Doubling : public torch::autograd::Function<Doubling> {
     torch::Tensor input_gradient;
     torch::Tensor weight_gradient;
     if (context->needs_input_grad(0)) {
-      input_gradient = images_of(at::mm(matrix, filters_of(weight).t()), input.size(0), input.size(2), input.size(3));
+      input_gradient = images_of(product(matrix, filters_of(weight).t()), input.size(0), input.size(2), input.size(3));
     }
-    if (context->needs_input_grad(1)) weight_gradient = weight_of(at::mm(rows_of(input).t(), matrix), weight);
+    if (context->needs_input_grad(1)) weight_gradient = weight_of(product(rows_of(input).t(), matrix), weight);
     return {input_gradient, weight_gradient};
   }
 };
 
 bool suits(const torch::Tensor& input, const torch::Tensor& weight) {
-  return wants_gradient({input, weight}) && input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
+  return input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 

@@ -141,6 +141,19 @@ AFFINIS_SIMD void unmasked_input_gradient_row(const float* __restrict input, con
   }
 }
 
+/// Over eight chains, whose additions overlap.
+AFFINIS_SIMD double sum_over_chains(const float* values, std::int64_t count) {
+  double parts[8] = {};
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    for (std::int64_t k = 0; k < 8; ++k) parts[k] += static_cast<double>(values[i + k]);
+  }
+  for (; i < count; ++i) parts[0] += static_cast<double>(values[i]);
+  double total = 0;
+  for (const double part : parts) total += part;
+  return total;
+}
+
 }  // namespace
 
 void channel_moments(const float* input, std::int64_t rows, std::int64_t channels, float* mean, float* variance) {
@@ -220,5 +233,7 @@ void norm_input_gradient(const NormBackward& pass, const float* input_slope, con
     }
   }
 }
+
+double sum_of(const float* values, std::int64_t count) { return sum_over_chains(values, count); }
 
 }  // namespace affinis::nn::detail

@@ -29,6 +29,7 @@
 #include "framework/nn/detail/cpu_path.h"
 #include "framework/nn/detail/kernels.h"
 #include "framework/nn/detail/narrow_convolution.h"
+#include "framework/nn/detail/planar_convolution.h"
 #include "framework/nn/synchronised_norms.h"
 
 namespace affinis::nn::detail {
@@ -221,8 +222,8 @@ class SharedNorm : public torch::autograd::Function<SharedNorm> {
   }
 };
 
-/// A 3x3 convolution to few channels.
-class FewOutputs : public torch::autograd::Function<FewOutputs> {
+/// A 3x3 convolution to the channels of a prediction, which leave it as planes.
+class Outputs : public torch::autograd::Function<Outputs> {
  public:
   static NarrowConvolution shape_of(const torch::Tensor& input, const torch::Tensor& weight) {
     return {input.size(0), input.size(2), input.size(3), input.size(1), weight.size(0)};
@@ -232,8 +233,9 @@ class FewOutputs : public torch::autograd::Function<FewOutputs> {
                                const torch::Tensor& bias) {
     context->save_for_backward({input, weight});
     torch::Tensor output = at::empty({input.size(0), weight.size(0), input.size(2), input.size(3)}, input.options());
-    narrow_forward(shape_of(input, weight), input.const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                   bias.const_data_ptr<float>(), output.mutable_data_ptr<float>());
+    const NarrowConvolution shape = shape_of(input, weight);
+    (shape.possible() ? narrow_forward : planar_forward)(shape, input.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                                                         bias.const_data_ptr<float>(), output.mutable_data_ptr<float>());
     return output;
   }
 
@@ -248,14 +250,14 @@ class FewOutputs : public torch::autograd::Function<FewOutputs> {
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = at::empty_like(input);
-      narrow_input_gradient(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                            input_gradient.mutable_data_ptr<float>());
+      (shape.possible() ? narrow_input_gradient : planar_input_gradient)(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                                                                         input_gradient.mutable_data_ptr<float>());
     }
     if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
       weight_gradient = at::empty_like(weight);
       bias_gradient = at::empty({weight.size(0)}, weight.options().requires_grad(false));
-      narrow_weight_gradient(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
-                             weight_gradient.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr<float>());
+      (shape.possible() ? narrow_weight_gradient : planar_weight_gradient)(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
+                                                                           weight_gradient.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr<float>());
     }
     return {input_gradient, weight_gradient, bias_gradient};
   }
@@ -355,9 +357,9 @@ OutputConvolutionImpl::OutputConvolutionImpl(std::int64_t in, std::int64_t out, 
       bias(register_parameter("bias", at::zeros({out}))) {}
 
 torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
-  if (weight.size(2) == 3 && input.dim() == 4 && input.size(1) == weight.size(1) && FewOutputs::shape_of(input, weight).possible() &&
-      suits_kernels(input) && suits_kernels(weight)) {
-    return FewOutputs::apply(input, weight, bias);
+  if (weight.size(2) == 3 && input.dim() == 4 && input.size(1) == weight.size(1) && suits_kernels(input) && suits_kernels(weight)) {
+    const NarrowConvolution shape = Outputs::shape_of(input, weight);
+    if (shape.possible() || suits_planar(shape)) return Outputs::apply(input, weight, bias);
   }
   return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <vector>
 
+#include "framework/nn/detail/kernels.h"
 #include "framework/nn/detail/simd.h"
 
 namespace affinis::nn::detail {
@@ -149,19 +150,6 @@ AFFINIS_SIMD void add_row_weight_products(const Rows& rows, const float* gradien
     case 3: return weight_products<3>(rows, gradients, length, channels, sums);
     default: return weight_products<4>(rows, gradients, length, channels, sums);
   }
-}
-
-/// In double precision, over eight chains whose additions overlap.
-AFFINIS_SIMD double sum_of(const float* values, std::int64_t count) {
-  double parts[8] = {};
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (std::int64_t k = 0; k < 8; ++k) parts[k] += static_cast<double>(values[i + k]);
-  }
-  for (; i < count; ++i) parts[0] += static_cast<double>(values[i]);
-  double total = 0;
-  for (const double part : parts) total += part;
-  return total;
 }
 
 }  // namespace

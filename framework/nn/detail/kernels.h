@@ -34,4 +34,7 @@ void residual_gradient_sums(const NormBackward& pass, const float* output, float
 /// input_gradient = scale * g + slope_a * (input - mean) + shift; with `masked` g is taken before the activation as above.
 void norm_input_gradient(const NormBackward& pass, const float* input_slope, const float* shift, bool masked, float* input_gradient);
 
+/// The sum of values, in double precision.
+double sum_of(const float* values, std::int64_t count);
+
 }  // namespace affinis::nn::detail

@@ -135,15 +135,21 @@ TEST(CpuConvolutions, LeaveToLibTorchWhatItDoesBetter) {
   EXPECT_FALSE(cpu_convolution(wide(input), wide(weight), {}, 1).has_value());
   EXPECT_FALSE(cpu_convolution(random_images({2, 3, 4, 4}), weight, {}, 1).has_value()) << "channels that do not fit: its error is clearer";
   EXPECT_FALSE(cpu_convolution(input, random_images({4, 4, 5, 5}).requires_grad_(), {}, 1).has_value());
-  {
-    const at::NoGradGuard no_gradient;
-    EXPECT_FALSE(cpu_convolution(input, weight, {}, 1).has_value());
-    EXPECT_FALSE(cpu_doubling_convolution(input, weight).has_value());
-  }
   at::autocast::set_autocast_enabled(at::kCPU, true);
   EXPECT_FALSE(cpu_convolution(input, weight, {}, 1).has_value());
   EXPECT_FALSE(cpu_doubling_convolution(input, weight).has_value());
   at::autocast::set_autocast_enabled(at::kCPU, false);
+}
+
+TEST(CpuConvolutions, GiveTheSameWithoutGradients) {
+  at::manual_seed(5);
+  for (const std::int64_t kernel : {1, 3}) {
+    const at::Tensor input = random_images({3, 8, 4, 4}).requires_grad_();
+    const at::Tensor weight = random_images({8, 8, kernel, kernel}).requires_grad_();
+    const at::Tensor output = *cpu_convolution(input, weight, {}, 1);
+    const at::NoGradGuard no_gradient;
+    EXPECT_TRUE(at::equal(*cpu_convolution(input, weight, {}, 1), output));
+  }
 }
 
 TEST(CpuConvolutions, RefuseSecondDerivatives) {

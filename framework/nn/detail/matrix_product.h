@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstdint>
+
+namespace affinis::nn::detail {
+
+/// result(r, c) = sum over k of left(r, k) right(k, c), or that added to the result. Float32, free of LibTorch.
+struct MatrixProduct {
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t depth;
+  const float* left;  ///< (r, k) at r * left_row + k * left_step
+  std::int64_t left_row;
+  std::int64_t left_step;
+  const float* right;  ///< (k, c) at k * right_step + c * right_column, one of which is 1
+  std::int64_t right_step;
+  std::int64_t right_column;
+  float* result;  ///< (r, c) at r * result_row + c
+  std::int64_t result_row;
+  bool adds = false;
+  /// Where neither has equal strides: values of the right matrix before each step's row (right_column is 1) or each column (right_step is 1),
+  /// instead of the other stride.
+  const std::int64_t* right_places = nullptr;
+
+  /// The same for `count` rows from `first` on.
+  MatrixProduct of_rows(std::int64_t first, std::int64_t count) const;
+};
+
+/// One thread. A value's products are added one after the other, 512 at a time, so that its bits do not depend on how rows are
+/// shared out among threads.
+void multiply(const MatrixProduct& product);
+
+}  // namespace affinis::nn::detail
