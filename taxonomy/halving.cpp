@@ -64,17 +64,6 @@ std::vector<std::size_t> ranking(const LossTable& losses, const std::vector<doub
   return order;
 }
 
-std::vector<std::size_t> best_first(const LossTable& losses, const std::vector<double>& prior) {
-  const std::vector<std::size_t> measured = ranking(losses, mean_win_rates(losses));
-  if (prior.empty()) return measured;
-  AFFINIS_ASSERT(prior.size() == losses.networks.size());
-  std::vector<double> worth(prior.size(), 0);
-  for (const std::vector<std::size_t>& order : {measured, ranking(losses, prior)}) {
-    for (std::size_t place = 0; place < order.size(); ++place) worth[order[place]] -= static_cast<double>(place);
-  }
-  return ranking(losses, worth);
-}
-
 }  // namespace
 
 Loser loser_against(const LossTable& losses, std::size_t network, std::size_t leader, double images_per_loss) {
@@ -93,7 +82,7 @@ Loser loser_against(const LossTable& losses, std::size_t network, std::size_t le
 
 HalvingResult halve(const LossTable& losses, const HalvingOptions& options) {
   const std::size_t count = losses.networks.size();
-  const std::vector<std::size_t> order = best_first(losses, options.prior);
+  const std::vector<std::size_t> order = ranking(losses, mean_win_rates(losses));
   const std::size_t half = std::min(count, std::max(options.least, (count + 1) / 2));
   const std::size_t most = std::max(half, 2 * count / 3);
   HalvingResult result;

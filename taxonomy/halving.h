@@ -22,7 +22,6 @@ struct Loser {
 
 struct HalvingOptions {
   std::size_t least = 1;           ///< at least so many go on
-  std::vector<double> prior = {};  ///< what each network is worth as far as is known from elsewhere, higher is better; empty: nothing known
   double images_per_loss = 1;      ///< a loss is the mean over so many images: a training batch
 };
 
@@ -36,9 +35,8 @@ struct HalvingResult {
 Loser loser_against(const LossTable& losses, std::size_t network, std::size_t leader, double images_per_loss = 1);
 
 /// One rung of successive halving (Jamieson and Talwalkar 2016) on losses of the same batches or images: ranks the transfers by their
-/// mean win rate over all others (with a prior: by the sum of their places in both rankings); the better half goes on (rounded up, and at
-/// least `least`), and beyond it, up to two thirds, those whose win rate against the best cannot be told from one half. Equal ones: the
-/// name that comes first in the alphabet.
+/// mean win rate over all others; the better half goes on (rounded up, and at least `least`), and beyond it, up to two thirds, those whose
+/// win rate against the best cannot be told from one half. Equal ones: the name that comes first in the alphabet.
 HalvingResult halve(const LossTable& losses, const HalvingOptions& options = {});
 
 /// Steps at which rungs end: `shares` of all steps, rounded up; those of less than one step or of all are left out, equal ones kept once.

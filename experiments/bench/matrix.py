@@ -10,7 +10,8 @@ one process of two threads and as two processes of one thread; the faster way co
 
 `ratio` compares the time of the whole matrix. `ratio_adaptive` compares the peer's time with ours with search.adaptive=true, and
 `adaptive` says what that search found: whether it has, for every target, the same best source as the whole matrix or one that
-ties with it, and for budgets of 2, 4 and 6 the same taxonomies; `worth` is what its taxonomy reaches under the whole matrix's affinities, as a share of
+ties with it, and for budgets of 2, 4 and 6 the same taxonomies or, `tied`, such that are worth as much on redrawn test images as often as
+a 95 % interval has it (taxonomy_ties.py; the share of draws is told); `worth` is what its taxonomy reaches under the whole matrix's affinities, as a share of
 the best, and `reseeded` the same of the whole matrix with the next seed, for what chance alone does. AFFINIS_PYTHON names a Python that has the peer's packages; without it
 one is set up in the user's cache. Without --folder data are rendered and networks trained first, which takes some minutes.
 """
@@ -85,6 +86,11 @@ class Peer:
                 result["breakdown"][name] = result["breakdown"].get(name, 0) + wall
             result["breakdown"]["loader processes (processor)"] = result["breakdown"].get("loader processes (processor)", 0) + part["cpu_seconds"]["workers"]
         return usage, result
+
+    def ties(self, whole, other):
+        """By budget: the share of redrawn test sets on which the other run's taxonomy is worth as much."""
+        done = subprocess.run([self.python, os.path.join(HERE, "taxonomy_ties.py"), whole, other], capture_output=True, text=True, check=True)
+        return {str(int(float(budget))): share for budget, share in json.loads(done.stdout).items() if float(budget) in BUDGETS}
 
     def check(self):
         out = os.path.join(self.folder, "peer.check.json")
@@ -254,13 +260,16 @@ def bench(options, scratch):
         quick_out = os.path.join(scratch, f"adaptive.{seed}")
         quick = study.again(quick_out, [f"transfer.seed={seed}", "search.adaptive=true", f"taxonomy.budgets={list(BUDGETS)}"])
         verdict = judge_adaptive(out, quick_out)
+        ties = peer.ties(out, quick_out)
         judged = judged or verdict
         adaptive_cases.append({"name": f"seed {seed}", "ours": round(quick.wall, 2), "ours_processor": round(quick.cpu, 2),
                                "ratio": round(theirs.wall / quick.wall, 2), "ratio_processor": round(theirs.cpu / quick.cpu, 2),
                                "steps": verdict["steps"], "whole_steps": verdict["whole_steps"], "same_best": verdict["same_best"],
-                               "same_taxonomies": verdict["same_taxonomies"], "worth": verdict["worth"]})
+                               "same_taxonomies": verdict["same_taxonomies"], "tied_taxonomies": all(share > 0.025 for share in ties.values()),
+                               "ties": ties, "worth": verdict["worth"]})
         if seed > 1:
             adaptive_cases[-1]["reseeded"] = worth_of(os.path.join(scratch, f"ours.{seed - 1}"), out)
+            adaptive_cases[-1]["reseeded_ties"] = peer.ties(os.path.join(scratch, f"ours.{seed - 1}"), out)
         say(f"ours {ours.wall:.1f} s, PyTorch {theirs.wall:.1f} s, adaptive {quick.wall:.1f} s")
 
     own = {}
@@ -294,7 +303,7 @@ def text_of(result):
     lines.append(f"adaptive: {result['ratio_adaptive']:.2f} times, by processor time {result['ratio_adaptive_processor']:.2f}")
     for case in result["adaptive"]["cases"]:
         lines.append(f"  {case['name']}: {case['steps']} of {case['whole_steps']} steps, best sources {'the same' if case['same_best'] else 'others'}, "
-                     f"taxonomies {'the same' if case['same_taxonomies'] else 'others'}, worth {case['worth']}"
+                     f"taxonomies {'the same' if case['same_taxonomies'] else 'the same or tied' if case['tied_taxonomies'] else 'others'}, worth {case['worth']}"
                      + (f" (another seed's whole matrix: {case['reseeded']})" if "reseeded" in case else ""))
     return "\n".join(lines)
 

@@ -175,7 +175,7 @@ Shape summary_shape() {
        {"costs", Shape::list(Shape::object({{"stage", Shape::text().required()}, {"jobs", Shape::number()}, {"seconds", Shape::number()}}))},
        {"seconds", Shape::number()},
        {"seeds", Shape::number()},
-       {"dropped", Shape::list(Shape::object({{"target", Shape::text().required()}, {"sources", Shape::text().required()}, {"steps", Shape::number()}, {"leader", Shape::text()}, {"win_rate", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}}))},
+       {"dropped", Shape::list(Shape::object({{"target", Shape::text().required()}, {"sources", Shape::text().required()}, {"steps", Shape::number()}, {"leader", Shape::text()}, {"win_rate", Shape::number()}, {"low", Shape::number()}, {"high", Shape::number()}, {"expected_affinity", Shape::number()}}))},
        {"not_tried", Shape::list(Shape::object({{"order", Shape::number().required()}, {"possible", Shape::number()}, {"tried", Shape::number()}}))},
        {"finetune", Shape::object({{"source", Shape::text()}, {"rows", Shape::list(tuned)}, {"networks", Shape::map(Shape::number())}})},
        {"failures", Shape::list(Shape::object({{"job", Shape::text()}, {"error", Shape::text()}}))}});

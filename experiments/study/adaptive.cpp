@@ -1,13 +1,15 @@
 #include "experiments/study/adaptive.h"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <map>
-#include <optional>
+#include <utility>
 
-#include "experiments/study/expected.h"
 #include "experiments/study/forecast.h"
+#include "experiments/study/prospects.h"
+#include "experiments/study/wanted.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
 #include "taxonomy/halving.h"
@@ -56,80 +58,79 @@ std::vector<Candidate> without(StudyGraph& study, const std::vector<Candidate>& 
   return left;
 }
 
-/// Those rows of a table that belong to candidates.
-taxonomy::LossTable rows_of(const taxonomy::LossTable& table, const std::vector<Candidate>& candidates) {
-  taxonomy::LossTable result;
-  result.target = table.target;
-  result.images = table.images;
-  for (const Candidate& candidate : candidates) {
-    const std::size_t network = table.find(join(candidate.sources, "+"));
-    if (network == table.networks.size()) continue;
-    result.networks.push_back(table.networks[network]);
-    for (std::size_t i = 0; i < table.images.size(); ++i) result.losses.push_back(table.loss(network, i));
-  }
-  return result;
-}
-
-/// What the forecast says of the target's own encoder, so that its share of the affinities can be reckoned with.
-DroppedTransfer own_transfer(const Candidate& candidate, const Prospect* prospect, const std::string& leader) {
+/// What the forecast says of a transfer that is not trained for now.
+DroppedTransfer unbegun(const Candidate& candidate, const Prospect* prospect, const std::string& leader) {
   constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
-  DroppedTransfer own{candidate, 0, leader, kUnknown, 0, 1, kUnknown};
-  if (prospect == nullptr) return own;
-  const std::size_t network = prospect->errors.find(candidate.target);
+  const DroppedTransfer unknown{candidate, 0, leader, kUnknown, 0, 1, kUnknown};
+  if (prospect == nullptr) return unknown;
+  const std::size_t network = prospect->errors.find(join(candidate.sources, "+"));
   const std::size_t rival = prospect->errors.find(leader);
   const std::size_t none = prospect->errors.networks.size();
-  return network == none || rival == none ? own : dropped_transfer(prospect->errors, taxonomy::loser_against(prospect->errors, network, rival), 0);
+  return network == none || rival == none ? unknown : dropped_transfer(prospect->errors, taxonomy::loser_against(prospect->errors, network, rival), 0);
 }
 
-/// One target's candidates that are worth a first step.
-std::vector<Candidate> by_forecast(StudyGraph& study, std::vector<Candidate> candidates, std::size_t least, const Prospect* prospect) {
-  const auto own = std::find_if(candidates.begin(), candidates.end(), is_own);
-  std::optional<Candidate> own_candidate;
-  if (own != candidates.end() && candidates.size() > 1) {
-    own_candidate = *own;
-    candidates.erase(own);
-  }
-  std::string leader = join(candidates.front().sources, "+");
-  if (prospect != nullptr) {
-    const taxonomy::LossTable table = rows_of(prospect->errors, candidates);
-    std::vector<double> affinity;
-    for (const std::string& network : table.networks) affinity.push_back(prospect->affinity.at(network));
-    const taxonomy::HalvingResult halved = taxonomy::halve(table, {.least = least, .prior = affinity});
-    if (!affinity.empty()) leader = table.networks[static_cast<std::size_t>(std::max_element(affinity.begin(), affinity.end()) - affinity.begin())];
-    if (prospect->decides) {
-      std::vector<DroppedTransfer> dropped;
-      for (const taxonomy::Loser& loser : halved.losers) dropped.push_back(dropped_transfer(table, loser, 0));
-      candidates = without(study, candidates, dropped);
+/// One target's candidates to begin with: where a forecast may choose, its `least` best; else all. Never the target's own encoder.
+std::vector<Candidate> to_begin_with(StudyGraph& study, std::vector<Candidate> candidates, std::size_t least, const Prospect* prospect) {
+  const bool decides = prospect != nullptr && prospect->decides;
+  const auto worth = [&](const Candidate& candidate) {
+    const auto it = prospect == nullptr ? std::map<std::string, double>::const_iterator() : prospect->affinity.find(join(candidate.sources, "+"));
+    return prospect == nullptr || it == prospect->affinity.end() ? 0 : it->second;
+  };
+  // Stable, so that equal ones stand by name.
+  std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    return is_own(a) != is_own(b) ? is_own(b) : worth(a) > worth(b);
+  });
+  const std::string leader = join(candidates.front().sources, "+");
+  std::vector<Candidate> begun;
+  std::vector<DroppedTransfer> dropped;
+  for (const Candidate& candidate : candidates) {
+    const bool own = is_own(candidate) && candidates.size() > 1;
+    if (!own && (!decides || begun.size() < least)) {
+      begun.push_back(candidate);
+    } else {
+      dropped.push_back(unbegun(candidate, prospect, leader));
     }
   }
-  if (own_candidate) study.note_dropped({own_transfer(*own_candidate, prospect, leader)});
-  return candidates;
+  study.note_dropped(dropped);
+  return begun;
 }
 
 /// One target's candidates that go on after a rung.
 std::vector<Candidate> after_rung(StudyGraph& study, const std::vector<Candidate>& candidates, std::int64_t until, std::size_t least,
-                                  const Results& results, const Prospect* prospect) {
+                                  const Results& results) {
   const taxonomy::LossTable table = rung_losses(candidates, until, results);
   taxonomy::HalvingOptions options{.least = least};
   options.images_per_loss = static_cast<double>(study.options().trainer("transfer", table.target).batch_size);
-  if (prospect != nullptr && prospect->decides) {
-    for (const std::string& network : table.networks) {
-      const auto it = prospect->affinity.find(network);
-      options.prior.push_back(it == prospect->affinity.end() ? 0 : it->second);
-    }
-  }
   std::vector<DroppedTransfer> dropped;
   for (const taxonomy::Loser& loser : taxonomy::halve(table, options).losers) dropped.push_back(dropped_transfer(table, loser, until));
   return without(study, candidates, dropped);
 }
 
 /// What each target's readouts say; nothing where they cannot be had.
-Prospects forecast(const StudyGraph& study, const std::filesystem::path& folder, Logger& logger) {
+Prospects forecast(StudyGraph& study, const std::filesystem::path& folder, Logger& logger) {
+  Prospects known;
   try {
-    return prospects(forecast_losses(study, folder, {}, logger));
+    known = prospects(forecast_losses(study, folder, {}, logger));
   } catch (const Error& error) {
     logger.warning("the search goes without a forecast: {}", error.what());
-    return {};
+  }
+  StudyGraph::Forecasts forecasts;
+  for (const auto& [target, prospect] : known) {
+    if (!prospect.decides) continue;
+    for (const auto& [sources, affinity] : prospect.affinity) forecasts[target][sources] = std::log(affinity);
+  }
+  study.note_forecasts(std::move(forecasts));
+  return known;
+}
+
+/// Trains dropped transfers that might matter, and asks again, until none is left.
+run::RunSummary train_what_is_wanted(StudyGraph& study, run::RunSummary run, std::size_t best, const RunStage& run_stage, Logger& logger) {
+  for (;;) {
+    const std::vector<DroppedTransfer> wanted = wanted_transfers(study, collect_losses(study, results_of(run), logger), best);
+    if (wanted.empty()) return run;
+    logger.info("{} of {} dropped transfers might matter and are trained after all", wanted.size(), study.dropped().size());
+    for (const DroppedTransfer& dropped : wanted) study.take_up_again(dropped);
+    run = run_stage();
   }
 }
 
@@ -163,50 +164,49 @@ run::RunSummary search_adaptively(StudyGraph& study, std::vector<Candidate> cand
   require_equal_steps(study, candidates);
   // The next order is made of this one's best.
   const std::size_t least = order < search.max_order ? static_cast<std::size_t>(study.top(order + 1)) : 1;
-  Prospects known;
-  const auto prospect_of = [&](const std::string& target) {
-    const auto it = known.find(target);
-    return it == known.end() ? nullptr : &it->second;
-  };
-  const auto narrow = [&](const auto& one_target) {
-    std::vector<Candidate> left;
-    for (const auto& [target, own] : by_target(candidates)) {
-      const std::vector<Candidate> survivors = one_target(own, prospect_of(target));
-      left.insert(left.end(), survivors.begin(), survivors.end());
-    }
-    std::swap(candidates, left);
-    return left.size();
-  };
 
   if (order == 1) {
+    Prospects known;
     if (search.forecast) {
       run_stage();
       known = forecast(study, folder, logger);
     }
-    const std::size_t before = narrow([&](const auto& own, const Prospect* prospect) { return by_forecast(study, own, least, prospect); });
-    logger.info("order 1: {} of {} transfers are begun", candidates.size(), before);
+    std::vector<Candidate> halved;
+    std::size_t begun = 0;
+    for (const auto& [target, own] : by_target(candidates)) {
+      const auto prospect = known.find(target);
+      const std::vector<Candidate> first = to_begin_with(study, own, least, prospect == known.end() ? nullptr : &prospect->second);
+      begun += first.size();
+      if (study.forecasts().contains(target)) {
+        study.add_transfers(first);
+      } else {
+        halved.insert(halved.end(), first.begin(), first.end());
+      }
+    }
+    logger.info("order 1: {} of {} transfers are begun, {} of them by rungs", begun, candidates.size(), halved.size());
+    candidates = std::move(halved);
   }
   std::int64_t from = 0;
   for (const std::int64_t until : taxonomy::rung_steps(search.rungs, study.options().transfer.steps)) {
+    if (candidates.empty()) break;
     study.add_rungs(candidates, until, from);
     const Results results = results_of(run_stage());
-    const std::size_t before =
-        narrow([&](const auto& own, const Prospect* prospect) { return after_rung(study, own, until, least, results, prospect); });
+    std::vector<Candidate> left;
+    for (const auto& [target, own] : by_target(candidates)) {
+      const std::vector<Candidate> survivors = after_rung(study, own, until, least, results);
+      left.insert(left.end(), survivors.begin(), survivors.end());
+    }
+    logger.info("order {}: {} of {} transfers go on after step {}", order, left.size(), candidates.size(), until);
+    candidates = std::move(left);
     from = until;
-    logger.info("order {}: {} of {} transfers go on after step {}", order, candidates.size(), before, until);
   }
   study.add_transfers(candidates, from);
-  return run_stage();
+  run::RunSummary run = run_stage();
+  return order == 1 ? train_what_is_wanted(study, std::move(run), least, run_stage, logger) : run;
 }
 
-run::RunSummary train_what_taxonomies_want(StudyGraph& study, run::RunSummary run, const RunStage& run_stage, Logger& logger) {
-  for (;;) {
-    const std::vector<DroppedTransfer> wanted = wanted_by_taxonomies(study, collect_losses(study, results_of(run), logger));
-    if (wanted.empty()) break;
-    logger.info("{} dropped transfers might have a place in a taxonomy and are trained after all", wanted.size());
-    for (const DroppedTransfer& dropped : wanted) study.take_up_again(dropped);
-    run = run_stage();
-  }
+run::RunSummary end_search(StudyGraph& study, run::RunSummary run, const RunStage& run_stage, Logger& logger) {
+  if (study.options().search.max_order > 1) run = train_what_is_wanted(study, std::move(run), 1, run_stage, logger);
   if (run.complete()) forget_checkpoints(study.graph(), results_of(run));
   return run;
 }

@@ -67,7 +67,7 @@ void StudyGraph::add_chains(const std::vector<Chain>& chains) {
     transfer::TransferSpec spec = transfer_spec({{source}, chain.target});
     spec.keep_function = false;
     for (const std::string& job : chain_jobs(chain)) {
-      graph_.add(transfer::make_transfer_job(spec, job, {encoding}, data_inputs()));
+      graph_.add(by_head(transfer::make_transfer_job(spec, job, {encoding}, data_inputs())));
       ++spec.trainer.seed;
     }
   }

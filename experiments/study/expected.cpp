@@ -3,175 +3,152 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <set>
+#include <utility>
 
-#include "experiments/commands/taxonomy_json.h"
-#include "experiments/study/taxonomies.h"
 #include "framework/core/error.h"
 #include "framework/core/text.h"
-#include "transfer/job_kinds.h"
+#include "taxonomy/ahp.h"
 
 namespace affinis::experiments {
 namespace {
 
-constexpr double kSignal = 0.6;
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double kTolerance = 1e-8;  // of affinities that are guesses
 constexpr double kClip = 0.001;  // as win rates are kept from infinite odds in affinities
-// Readouts and early rungs misjudge the odds of two transfers by about as much (on the demo's eight tasks, where it mattered, by 1.3 and 1.7).
-constexpr double kHope = 2;
-constexpr double kMatters = 5e-3;  // of a taxonomy's worth
-constexpr const char* kConstantNetwork = "constant";
 
 double odds(double win_rate) {
   const double clipped = std::clamp(win_rate, kClip, 1 - kClip);
   return clipped / (1 - clipped);
 }
 
-/// The win rate that multiplies the odds of another one.
-double with_odds(double win_rate, double factor) {
-  if (std::isnan(win_rate)) return win_rate;
-  const double product = odds(win_rate) * factor;
-  return product / (1 + product);
+double self_affinity(const taxonomy::TargetAffinity& target) {
+  const auto self = std::find_if(target.rows.begin(), target.rows.end(), [](const taxonomy::TransferRow& row) { return row.is_self(); });
+  AFFINIS_CHECK(self != target.rows.end(), ErrorCode::kInternal, "the tournament of {} lacks its own network", target.tournament.target);
+  return self->affinity;
 }
 
-/// Drops what is no first-order transfer from a forecast; the target's own readout is the transfer from itself.
-taxonomy::LossTable transfers_of(const taxonomy::LossTable& forecast) {
-  taxonomy::LossTable result;
-  result.target = forecast.target;
-  result.images = forecast.images;
-  for (std::size_t n = 0; n < forecast.networks.size(); ++n) {
-    const std::string& network = forecast.networks[n];
-    if (network == kConstantNetwork) continue;
-    result.networks.push_back(network == transfer::kSelfRole ? forecast.target : network);
-    for (std::size_t i = 0; i < forecast.images.size(); ++i) result.losses.push_back(forecast.loss(n, i));
-  }
-  return result;
-}
-
-/// The measured row that a dropped transfer's values are reckoned from, and the odds that lie between them.
-struct Link {
-  const taxonomy::TransferRow* row = nullptr;
+/// The logarithm of a dropped transfer's affinity if its last comparison held: in the analytic hierarchy process two consistent weights stand
+/// to each other as the odds of a win, so that it is its leader's times these odds, and the leader's, where that was dropped later, is found in the
+/// same way. NaN for those that were never compared, or whose leader has no affinity.
+double by_comparison(const DroppedTransfer& transfer, const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
   double factor = 1;
-};
-
-Link link_to_measured(const std::string& sources, const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
-  Link link;
-  std::string at = sources;
+  const DroppedTransfer* at = &transfer;
   // Each leader was dropped at a later rung than who lost against it, so that this ends.
   for (std::size_t steps = 0; steps <= dropped.size(); ++steps) {
-    const auto row = std::find_if(measured.rows.begin(), measured.rows.end(), [&](const taxonomy::TransferRow& each) { return join(each.sources, "+") == at; });
-    if (row != measured.rows.end()) {
-      link.row = &*row;
-      return link;
-    }
-    const auto it = std::find_if(dropped.begin(), dropped.end(), [&](const DroppedTransfer& each) {
-      return each.candidate.target == measured.tournament.target && join(each.candidate.sources, "+") == at;
+    if (std::isnan(at->per_image)) return kUnknown;
+    factor *= odds(at->per_image);
+    const auto row = std::find_if(measured.rows.begin(), measured.rows.end(), [&](const taxonomy::TransferRow& each) { return join(each.sources, "+") == at->leader; });
+    if (row != measured.rows.end()) return std::log(row->affinity * factor);
+    const auto leader = std::find_if(dropped.begin(), dropped.end(), [&](const DroppedTransfer& each) {
+      return each.candidate.target == transfer.candidate.target && join(each.candidate.sources, "+") == at->leader;
     });
-    if (it == dropped.end() || std::isnan(it->per_image)) return {};
-    link.factor *= odds(it->per_image);
-    at = it->leader;
+    if (leader == dropped.end()) return kUnknown;
+    at = &*leader;
   }
-  return {};
+  return kUnknown;
 }
 
-/// A dropped transfer as a row of the table, with what is expected of it.
-std::map<std::string, taxonomy::TransferRow> expected_rows(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
-  std::map<std::string, taxonomy::TransferRow> result;
-  for (const DroppedTransfer& each : dropped) {
-    if (each.candidate.target != measured.tournament.target) continue;
-    const std::string sources = join(each.candidate.sources, "+");
-    const Link link = link_to_measured(sources, dropped, measured);
-    if (link.row == nullptr) continue;
-    taxonomy::TransferRow row;
-    row.sources = each.candidate.sources;
-    row.target = each.candidate.target;
-    row.order = static_cast<std::int64_t>(row.sources.size());
-    row.affinity = link.row->affinity * link.factor;
-    row.gain = with_odds(link.row->gain, link.factor);
-    row.quality = with_odds(link.row->quality, link.factor);
-    result.emplace(sources, std::move(row));
-  }
-  return result;
+double forecast_of(const StudyGraph& study, const Candidate& candidate) {
+  const auto target = study.forecasts().find(candidate.target);
+  if (target == study.forecasts().end()) return kUnknown;
+  const auto sources = target->second.find(join(candidate.sources, "+"));
+  return sources == target->second.end() ? kUnknown : sources->second;
 }
 
-/// Share of the affinities that is measured.
-double measured_share(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
-  double expected = 0;
-  for (const auto& [sources, affinity] : expected_affinities(dropped, measured)) expected += affinity;
-  return 1 / (1 + expected);
+taxonomy::Evidence evidence_of(const StudyGraph& study, const Expectations::Transfer& transfer, const taxonomy::TargetAffinity& target) {
+  const double self = std::log(self_affinity(target));
+  taxonomy::Evidence evidence;
+  evidence.forecast = forecast_of(study, transfer.candidate);
+  if (transfer.row != nullptr) evidence.measured = std::log(transfer.row->affinity) - self;
+  // What was trained for some steps is judged by these.
+  const bool compared = transfer.dropped != nullptr && (transfer.dropped->steps > 0 || std::isnan(evidence.forecast));
+  if (compared) evidence.compared = by_comparison(*transfer.dropped, study.dropped(), target) - self;
+  return evidence;
 }
 
-/// What a transfer would be worth if its odds were better by kHope; an affinity is in proportion to its odds.
-double hoped_value(const taxonomy::Edge& edge, taxonomy::Objective objective) {
-  return objective == taxonomy::Objective::kAffinity ? edge.value * kHope : with_odds(edge.value, kHope);
+bool says_something(const taxonomy::Evidence& evidence) {
+  return !std::isnan(evidence.measured) || !std::isnan(evidence.forecast) || !std::isnan(evidence.compared);
 }
 
 }  // namespace
 
-std::map<std::string, Prospect> prospects(const std::vector<taxonomy::LossTable>& forecasts) {
-  std::map<std::string, Prospect> result;
-  taxonomy::AffinityOptions options;
-  options.gain_against = kConstantNetwork;
-  for (const taxonomy::LossTable& forecast : forecasts) {
-    Prospect prospect;
-    prospect.errors = transfers_of(forecast);
-    for (const taxonomy::TransferRow& row : taxonomy::target_affinity(forecast, options).rows) {
-      prospect.affinity[row.is_self() ? forecast.target : join(row.sources, "+")] = row.affinity;
-      prospect.decides = prospect.decides || row.gain >= kSignal;
+std::vector<std::vector<Expectations::Transfer>> Expectations::collect(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured) {
+  std::vector<std::vector<Transfer>> result;
+  for (const taxonomy::TargetAffinity& target : measured) {
+    std::vector<Transfer>& transfers = result.emplace_back();
+    for (const taxonomy::TransferRow& row : target.rows) {
+      if (!row.is_self()) transfers.push_back({{row.sources, row.target}, &row, nullptr});
     }
-    result.emplace(forecast.target, std::move(prospect));
+    for (const DroppedTransfer& dropped : study.dropped()) {
+      if (dropped.candidate.target == target.tournament.target) transfers.push_back({dropped.candidate, nullptr, &dropped});
+    }
+    std::erase_if(transfers, [&](const Transfer& each) { return !says_something(evidence_of(study, each, target)); });
   }
   return result;
 }
 
-std::map<std::string, double> expected_affinities(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured) {
-  std::map<std::string, double> result;
-  for (const auto& [sources, row] : expected_rows(dropped, measured)) result[sources] = row.affinity;
+std::vector<std::vector<taxonomy::Evidence>> Expectations::evidence(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured) const {
+  std::vector<std::vector<taxonomy::Evidence>> result;
+  for (std::size_t t = 0; t < measured.size(); ++t) {
+    std::vector<taxonomy::Evidence>& target = result.emplace_back();
+    for (const Transfer& transfer : transfers_[t]) target.push_back(evidence_of(study, transfer, measured[t]));
+  }
   return result;
 }
 
-void make_room_for_dropped(const StudyGraph& study, std::vector<taxonomy::TargetAffinity>& affinities, Intervals& intervals) {
+Expectations::Expectations(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured)
+    : measured_(measured), transfers_(collect(study, measured)), outlook_(evidence(study, measured)) {}
+
+std::vector<double> Expectations::affinities(std::size_t target, const std::vector<double>& values) const {
+  const taxonomy::Tournament& tournament = measured_[target].tournament;
+  std::map<std::string, double> known = {{std::string(taxonomy::kSelf), 0}};
+  std::vector<std::string> names;
+  std::vector<double> further;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Transfer& transfer = transfers_[target][i];
+    const std::string sources = join(transfer.candidate.sources, "+");
+    if (transfer.row != nullptr) {
+      known[sources] = values[i];
+    } else {
+      names.push_back(sources);
+      further.push_back(values[i]);
+    }
+  }
+  std::vector<double> strengths;
+  for (const std::string& network : tournament.networks) strengths.push_back(known.at(network));
+  return taxonomy::ahp_affinity(taxonomy::with_further(tournament, strengths, names, further), {.tolerance = kTolerance}).affinity;
+}
+
+std::vector<double> Expectations::expected_affinities(std::size_t target) const {
+  std::vector<double> values;
+  for (std::size_t i = 0; i < transfers_[target].size(); ++i) values.push_back(outlook_.expected(target, i));
+  return affinities(target, values);
+}
+
+AffinityMap complete_affinities(const StudyGraph& study, std::vector<taxonomy::TargetAffinity>& affinities, Intervals& intervals) {
+  AffinityMap expected;
+  if (study.dropped().empty()) return expected;
+  std::vector<std::vector<double>> completed;
+  {
+    const Expectations expectations(study, affinities);
+    for (std::size_t t = 0; t < affinities.size(); ++t) {
+      completed.push_back(expectations.expected_affinities(t));
+      std::size_t next = affinities[t].rows.size();
+      for (const Expectations::Transfer& transfer : expectations.transfers()[t]) {
+        if (transfer.dropped != nullptr) expected[transfer.candidate.target][join(transfer.candidate.sources, "+")] = completed[t][next++];
+      }
+    }
+  }
   for (std::size_t t = 0; t < affinities.size(); ++t) {
-    const double share = measured_share(study.dropped(), affinities[t]);
-    if (share == 1) continue;
-    for (taxonomy::TransferRow& row : affinities[t].rows) row.affinity *= share;
-    for (double& weight : affinities[t].ahp.affinity) weight *= share;
-    if (intervals.targets.empty()) continue;
-    for (taxonomy::Interval& interval : intervals.targets[t].affinity) {
+    for (std::size_t n = 0; n < affinities[t].rows.size(); ++n) {
+      const double share = completed[t][n] / affinities[t].ahp.affinity[n];
+      affinities[t].rows[n].affinity = affinities[t].ahp.affinity[n] = completed[t][n];
+      if (intervals.targets.empty()) continue;
+      taxonomy::Interval& interval = intervals.targets[t].affinity[n];
       for (double* number : {&interval.value, &interval.low, &interval.high, &interval.deviation}) *number *= share;
     }
   }
-}
-
-std::vector<DroppedTransfer> wanted_by_taxonomies(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables) {
-  taxonomy::TransferTable table;
-  for (const taxonomy::TargetAffinity& measured : affinities(study, tables)) {
-    const double share = measured_share(study.dropped(), measured);
-    std::vector<taxonomy::TransferRow> rows = measured.rows;
-    for (const auto& [sources, row] : expected_rows(study.dropped(), measured)) rows.push_back(row);
-    for (taxonomy::TransferRow& row : rows) {
-      row.affinity *= share;
-      table.rows.push_back(std::move(row));
-    }
-  }
-  if (table.rows.empty()) return {};
-  std::set<std::pair<std::string, std::string>> transfers;
-  for (const taxonomy::SweepCell& cell : solve_taxonomies(study, table)) {
-    if (cell.infeasible) continue;
-    const std::vector<std::size_t>& labelled = cell.solution.sources;
-    for (std::size_t e = 0; e < cell.problem.edges.size(); ++e) {
-      const taxonomy::Edge& edge = cell.problem.edges[e];
-      const std::size_t choice = cell.solution.choices[edge.target];
-      const double hope = hoped_value(edge, cell.problem.objective) - cell.problem.edges[choice].value;
-      const bool rivals = std::includes(labelled.begin(), labelled.end(), edge.sources.begin(), edge.sources.end()) &&
-                          hope > kMatters * cell.solution.value;
-      if (e == choice || rivals) transfers.emplace(join(choice_sources(cell.problem, edge), "+"), cell.problem.targets[edge.target]);
-    }
-  }
-  std::vector<DroppedTransfer> wanted;
-  for (const DroppedTransfer& dropped : study.dropped()) {
-    if (transfers.contains({join(dropped.candidate.sources, "+"), dropped.candidate.target})) wanted.push_back(dropped);
-  }
-  return wanted;
+  return expected;
 }
 
 }  // namespace affinis::experiments

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <vector>
@@ -7,37 +8,47 @@
 #include "experiments/study/analysis.h"
 #include "experiments/study/study_graph.h"
 #include "taxonomy/affinity.h"
-#include "taxonomy/loss_table.h"
-#include "taxonomy/transfer_table.h"
+#include "taxonomy/outlook.h"
 
 namespace affinis::experiments {
 
-/// What linear readouts say of a target's first-order transfers before any of them is trained.
-struct Prospect {
-  taxonomy::LossTable errors;              ///< of readouts on test images, one network a source; the target's own encoder by the target's name
-  std::map<std::string, double> affinity;  ///< by network
-  /// Whether the forecast may choose: the best readout beats the constant guess on 60 % of the images or more. Where labels are relations
-  /// between pixels or images it does not, and its ranking is chance.
-  bool decides = false;
+/// What the transfers may be worth that an adaptive search did not train, by what their forecasts or last comparisons say and by how well forecasts
+/// told what was measured since. Everything is in units of the target's own network.
+class Expectations {
+ public:
+  /// A transfer that was measured, or dropped with something known of it.
+  struct Transfer {
+    Candidate candidate;
+    const taxonomy::TransferRow* row = nullptr;    ///< where it was measured
+    const DroppedTransfer* dropped = nullptr;  ///< where not
+  };
+  /// Both must outlive this, and the study's dropped transfers stay as they are.
+  Expectations(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured);
+
+  /// By target, as in `measured`; never `self`.
+  const std::vector<std::vector<Transfer>>& transfers() const { return transfers_; }
+  const taxonomy::Outlook& outlook() const { return outlook_; }
+  /// Affinities in one target's tournament in which the dropped transfers take part with these values, those of its transfers: of the networks of
+  /// the measured tournament in their order, then of the dropped transfers in theirs.
+  std::vector<double> affinities(std::size_t target, const std::vector<double>& values) const;
+  /// The same with the values that are expected.
+  std::vector<double> expected_affinities(std::size_t target) const;
+
+ private:
+  static std::vector<std::vector<Transfer>> collect(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured);
+  std::vector<std::vector<taxonomy::Evidence>> evidence(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured) const;
+
+  const std::vector<taxonomy::TargetAffinity>& measured_;
+  std::vector<std::vector<Transfer>> transfers_;
+  taxonomy::Outlook outlook_;
 };
 
-/// By target, from per-image errors of readouts (see forecast_losses()).
-std::map<std::string, Prospect> prospects(const std::vector<taxonomy::LossTable>& forecasts);
+/// Affinities by target and by sources joined by '+'.
+using AffinityMap = std::map<std::string, std::map<std::string, double>>;
 
-/// The affinity that each dropped transfer of a target would have if its last comparison held: in the analytic hierarchy process two
-/// consistent weights stand to each other as the odds of a win, so it is its leader's affinity times these odds, and the leader's, where that was dropped
-/// later, is found in the same way. By sources joined by '+', on the scale of `measured`; transfers that were never compared, or
-/// whose leader has no affinity, are left out.
-std::map<std::string, double> expected_affinities(const std::vector<DroppedTransfer>& dropped, const taxonomy::TargetAffinity& measured);
-
-/// Scales measured affinities (and their intervals, where there are any) so that they and those expected of dropped transfers sum to 1:
-/// a target for which much was dropped would otherwise weigh more in taxonomies than one for which all was trained.
-void make_room_for_dropped(const StudyGraph& study, std::vector<taxonomy::TargetAffinity>& affinities, Intervals& intervals);
-
-/// Dropped transfers that optimal taxonomies of the study would choose by the values that are expected of them, and those that would take the
-/// place of a choice, of sources that are labelled anyway, if their odds were twice as good as their last comparison says and that made a
-/// difference of half a per cent of the taxonomy's worth. A search that trains these to their end and asks again, until nothing
-/// is left, ends with taxonomies that no dropped transfer would improve unless it was misjudged by more.
-std::vector<DroppedTransfer> wanted_by_taxonomies(const StudyGraph& study, const std::vector<taxonomy::LossTable>& tables);
+/// Makes measured affinities (and their intervals, where there are any) what they would be if the dropped transfers had been trained and turned out
+/// as expected: a target for which much was dropped would otherwise weigh more in taxonomies than one for which all was trained. Returns what is
+/// expected of the dropped ones; with the measured ones it sums to 1.
+AffinityMap complete_affinities(const StudyGraph& study, std::vector<taxonomy::TargetAffinity>& affinities, Intervals& intervals);
 
 }  // namespace affinis::experiments

@@ -137,7 +137,7 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
   if (study.options().search.max_order > 0) tables = collect_losses(study, results, logger);
   std::vector<taxonomy::TargetAffinity> computed = affinities(study, tables);
   Intervals drawn = intervals(study, results, tables, computed, logger);
-  make_room_for_dropped(study, computed, drawn);
+  const AffinityMap expected = complete_affinities(study, computed, drawn);
   if (!tables.empty()) {
     taxonomy::TransferTable table;
     table.name = (folder / kTransfersFile).string();
@@ -151,7 +151,7 @@ void write_study_results(const StudyGraph& study, const run::RunSummary& run, co
     write_taxonomies(study, table, folder);
   }
   if (results.contains(transfer::kDataJob) || !study.options().data.folder.empty()) write_contact_sheet(study, results, folder);
-  nlohmann::json summary = study_summary(study, run, folder, tables, computed, drawn);
+  nlohmann::json summary = study_summary(study, run, folder, tables, computed, drawn, expected);
   if (!summary["data"].is_null()) summary["data"]["contact_sheet"] = kContactSheetFile;
   if (nlohmann::json multi_task = multi_task_json(study, results, logger); !multi_task.is_null()) summary["multi_task"] = std::move(multi_task);
   if (nlohmann::json chains = chains_json(study, results, logger); !chains.is_null()) {
@@ -192,7 +192,7 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
     study.add_chains(choose_chains(study, collect_losses(study, results_of(run), logger)));
     run = stage(options.search.max_order)();
   }
-  if (options.search.adaptive) run = train_what_taxonomies_want(study, std::move(run), stage(options.search.max_order), logger);
+  if (options.search.adaptive) run = end_search(study, std::move(run), stage(options.search.max_order), logger);
   crew.reset();
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);

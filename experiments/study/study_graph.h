@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "experiments/study/study_options.h"
@@ -75,6 +76,12 @@ class StudyGraph {
 
   const std::vector<DroppedTransfer>& dropped() const { return dropped_; }
   void note_dropped(const std::vector<DroppedTransfer>& dropped) { dropped_.insert(dropped_.end(), dropped.begin(), dropped.end()); }
+  /// Logarithms of affinities by forecast, by target and by sources joined by '+'; of those targets alone for which forecasts may choose.
+  using Forecasts = std::map<std::string, std::map<std::string, double>>;
+  const Forecasts& forecasts() const { return forecasts_; }
+  void note_forecasts(Forecasts forecasts) { forecasts_ = std::move(forecasts); }
+  /// What training a transfer to this target costs, in the units of jobs.
+  double transfer_cost(const std::string& target) const;
   /// Adds a dropped transfer after all, from where its last rung ended.
   void take_up_again(const DroppedTransfer& dropped);
 
@@ -149,6 +156,8 @@ class StudyGraph {
   std::vector<std::string> balancers() const;
   train::BalanceOptions balance_of(const std::vector<std::string>& group, const std::string& balancer) const;
   std::vector<std::string> encodings_of(const Candidate& candidate) const;
+  /// A transfer job with the cost of its target's head.
+  run::Job by_head(run::Job transfer) const;
 
   StudyOptions options_;
   std::shared_ptr<const task::TaskRegistry> registry_;
@@ -160,6 +169,7 @@ class StudyGraph {
   std::vector<std::string> tasks_;
   run::JobGraph graph_;
   std::vector<DroppedTransfer> dropped_;
+  Forecasts forecasts_;
   std::vector<JointTraining> joint_;
   std::map<std::string, JointTraining> joint_sources_;
 };

@@ -154,12 +154,17 @@ const std::vector<OptionField>& SearchOptions::fields() {
              "those that follow; with two or more, intervals are over seeds",
              {.minimum = 1, .maximum = 100}),
       option("adaptive", &SearchOptions::adaptive,
-             "drop transfers that lag behind before they are trained to their end (successive halving), for less than half of the steps; those "
-             "that an optimal taxonomy could want are trained after all; the report says which were dropped"),
+             "train only those transfers that might matter: that could be the best of a target, or have a place in an optimal taxonomy, by what forecasts "
+             "and the transfers trained so far say; for less than half of the steps; the report says which were dropped"),
       option("forecast", &SearchOptions::forecast,
-             "adaptive: linear readouts of the encoded images drop half of each target's first-order transfers before any step, and have a say at "
-             "every rung, unless they say nothing for that target"),
-      option("rungs", &SearchOptions::rungs, "adaptive: shares of a transfer's steps after which the worse half is dropped, ascending",
+             "adaptive: linear readouts of the encoded images say which first-order transfers are begun with and what the others may be worth; off, or for "
+             "targets of which they say nothing, rungs do"),
+      option("plausible", &SearchOptions::plausible,
+             "adaptive: a dropped transfer is trained after all when it matters in this share of the worlds that are drawn from what is known (times what it "
+             "costs beside the dearest); lower: more is trained, less can be missed",
+             {.minimum = 0.001, .maximum = 1}),
+      option("rungs", &SearchOptions::rungs,
+             "adaptive, for targets without a forecast and for higher orders: shares of a transfer's steps after which the worse half is dropped, ascending",
              {.minimum = 0, .maximum = 1}),
       option("scratch", &SearchOptions::scratch, "train the honest baseline: a full network on the transfer images alone"),
       option("shallow", &SearchOptions::shallow, "train the paper's baseline: a shallow network on the transfer images"),

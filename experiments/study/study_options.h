@@ -64,8 +64,9 @@ struct SearchOptions {
   std::int64_t max_order = 2;  ///< 0: networks and baselines alone
   std::vector<std::int64_t> top = {5, 5, 6};  ///< order 2, 3, 4: sets are made of a target's best so many sources
   std::int64_t seeds = 1;  ///< trainings of each transfer and of the baselines on the transfer split, with seeds one after another
-  bool adaptive = false;                      ///< successive halving instead of training every transfer to its end
-  bool forecast = true;                       ///< adaptive: readouts of encoded images have a say
+  bool adaptive = false;                      ///< only the transfers that might matter instead of all
+  bool forecast = true;                       ///< adaptive: readouts of encoded images say what to begin with
+  double plausible = 0.15;      ///< share of drawn worlds in which a dropped transfer matters from which on it is trained after all
   std::vector<double> rungs = {0.125, 0.25, 0.5};  ///< shares of the steps after which transfers are dropped
   bool scratch = true;
   bool shallow = true;

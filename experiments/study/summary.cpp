@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
 #include <fmt/core.h>
 
 #include "experiments/commands/intervals_json.h"
+#include "experiments/study/expected.h"
 #include "experiments/study/finetune_summary.h"
 #include "framework/core/files.h"
 #include "framework/core/json.h"
@@ -158,17 +160,22 @@ nlohmann::json not_tried_json(const StudyGraph& study) {
 }
 
 /// What an adaptive search did not train to its end, and how sure it was.
-nlohmann::json dropped_json(const StudyGraph& study) {
+nlohmann::json dropped_json(const StudyGraph& study, const AffinityMap& expected) {
   nlohmann::json list = nlohmann::json::array();
   for (const DroppedTransfer& dropped : study.dropped()) {
+    const std::string sources = join(dropped.candidate.sources, "+");
+    const auto target = expected.find(dropped.candidate.target);
+    const bool known = target != expected.end() && target->second.contains(sources);
+    const double affinity = known ? target->second.at(sources) : std::numeric_limits<double>::quiet_NaN();
     list.push_back({{"target", dropped.candidate.target},
-                    {"sources", join(dropped.candidate.sources, "+")},
+                    {"sources", sources},
                     {"steps", dropped.steps},
                     {"leader", dropped.leader},
                     {"win_rate", number(dropped.win_rate)},
                     {"low", number(dropped.low)},
                     {"high", number(dropped.high)},
-                    {"per_image", number(dropped.per_image)}});
+                    {"per_image", number(dropped.per_image)},
+                    {"expected_affinity", number(affinity)}});
   }
   return list;
 }
@@ -204,7 +211,7 @@ nlohmann::json failures_json(const run::RunSummary& run) {
 
 nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run, const std::filesystem::path& folder,
                              const std::vector<taxonomy::LossTable>& tables,
-                             const std::vector<taxonomy::TargetAffinity>& affinities, const Intervals& intervals) {
+                             const std::vector<taxonomy::TargetAffinity>& affinities, const Intervals& intervals, const AffinityMap& expected) {
   const Results results = results_of(run);
   const StudyOptions& options = study.options();
   nlohmann::json summary = {{"format", 1},
@@ -220,7 +227,7 @@ nlohmann::json study_summary(const StudyGraph& study, const run::RunSummary& run
                             {"baselines", nlohmann::json::object()},
                             {"costs", costs_json(study, results)},
                             {"not_tried", not_tried_json(study)},
-                            {"dropped", dropped_json(study)},
+                            {"dropped", dropped_json(study, expected)},
                             {"failures", failures_json(run)}};
   if (!options.finetune.policies.empty()) summary["finetune"] = finetune_summary(study, results);
   if (options.search.seeds > 1) summary["seeds"] = options.search.seeds;

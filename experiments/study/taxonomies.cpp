@@ -14,20 +14,36 @@ std::vector<std::int64_t> or_range(const std::vector<std::int64_t>& chosen, std:
   return result;
 }
 
-}  // namespace
-
-std::vector<taxonomy::SweepCell> solve_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& table) {
-  const TaxonomyOptions& options = study.options().taxonomy;
-  taxonomy::ProblemOptions problem;
-  problem.objective = taxonomy::parse_objective(options.objective);
+taxonomy::ProblemOptions problem_options(const StudyGraph& study, const taxonomy::TransferTable& table) {
+  taxonomy::ProblemOptions options;
+  options.objective = taxonomy::parse_objective(study.options().taxonomy.objective);
   for (const std::string& target : study.targets()) {
     const auto& sources = study.sources();
     const bool measured = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) { return row.target == target; });
-    if (measured && std::find(sources.begin(), sources.end(), target) == sources.end()) problem.target_only.push_back(target);
+    if (measured && std::find(sources.begin(), sources.end(), target) == sources.end()) options.target_only.push_back(target);
   }
-  const std::vector<std::int64_t> budgets = or_range(options.budgets, static_cast<std::int64_t>(study.sources().size()));
-  const std::vector<std::int64_t> orders = or_range(options.max_orders, study.options().search.max_order);
-  return taxonomy::sweep(table, problem, {budgets.begin(), budgets.end()}, orders);
+  return options;
+}
+
+}  // namespace
+
+std::vector<double> taxonomy_budgets(const StudyGraph& study) {
+  const std::vector<std::int64_t> budgets = or_range(study.options().taxonomy.budgets, static_cast<std::int64_t>(study.sources().size()));
+  return {budgets.begin(), budgets.end()};
+}
+
+std::vector<std::int64_t> taxonomy_orders(const StudyGraph& study) {
+  return or_range(study.options().taxonomy.max_orders, study.options().search.max_order);
+}
+
+taxonomy::Problem taxonomy_problem(const StudyGraph& study, const taxonomy::TransferTable& table, std::int64_t order) {
+  taxonomy::ProblemOptions options = problem_options(study, table);
+  options.max_order = order;
+  return taxonomy::make_problem(table, options);
+}
+
+std::vector<taxonomy::SweepCell> solve_taxonomies(const StudyGraph& study, const taxonomy::TransferTable& table) {
+  return taxonomy::sweep(table, problem_options(study, table), taxonomy_budgets(study), taxonomy_orders(study));
 }
 
 }  // namespace affinis::experiments

@@ -111,17 +111,6 @@ TEST(Halving, RungsThatMakeNoSenseAreLeftOut) {
   EXPECT_THAT(rung_steps({0.5}, 1), IsEmpty());
 }
 
-TEST(Halving, APriorIsASecondRankingOfTheSameWeight) {
-  const LossTable table = made({1, 2, 3, 4}, 0);
-  HalvingOptions options{.least = 1, .prior = {0.1, 0.2, 0.9, 0.3}};
-  // Places by losses 0 1 2 3, by the prior 3 2 0 1: the sums are 3 3 2 4.
-  const HalvingResult result = halve(table, options);
-  EXPECT_THAT(result.survivors, ElementsAre(0, 2));
-  ASSERT_EQ(result.losers.size(), 2u);
-  EXPECT_EQ(result.losers[0].network, 1u);
-  EXPECT_EQ(result.losers[0].leader, 2u) << "the first of both rankings together";
-}
-
 TEST(Halving, MeansOfBatchesHideHowOftenSingleImagesGoTheOtherWay) {
   // Images: b loses 0.1 more than a on average, with a deviation of 1; batches are means over 16 of them.
   std::mt19937 generator(3);

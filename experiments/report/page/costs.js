@@ -39,13 +39,13 @@ function dropped_early() {
   const undecided = list.filter((entry) => verdict(entry) === "undecided").length;
   const unbegun = list.filter((entry) => entry.steps === 0).length;
   const share = (value) => value === null || value === undefined ? "" : (100 * value).toFixed(1) + " %";
-  const cells = (entry) => [title(entry.target), name(entry.sources), entry.steps, name(entry.leader), share(entry.win_rate), share(entry.low), share(entry.high), verdict(entry)];
-  const head = ["target", "sources", "steps", "best of its rung", "won against it", "at least", "at most", "by then"];
+  const cells = (entry) => [title(entry.target), name(entry.sources), entry.steps, name(entry.leader), share(entry.win_rate), share(entry.low), share(entry.high), verdict(entry), share(entry.expected_affinity)];
+  const head = ["target", "sources", "steps", "compared with", "won against it", "at least", "at most", "by then", "expected affinity"];
   return make("details", {}, make("summary", {}, many(list.length, "transfer") + " " + (list.length === 1 ? "was" : "were") + " dropped before the end, " + (unbegun ? unbegun + " of them before any step, by a forecast from the encoded images, " : "") + undecided + " undecided"),
-    make("p", { class: "note" }, "Affinities leave room for what these transfers would weigh by the last comparison; none of them, so valued, would have a place in a taxonomy above."),
+    make("p", { class: "note" }, "Affinities are those of a tournament in which these transfers take part with what is expected of them, by their forecasts or last comparisons and by how well forecasts told what was measured. Each of them has a place in a taxonomy above, or is the best of its target, in a small share only of the worlds that these expectations allow ([search] plausible)."),
     table_of(head.map((each) => [each]), list.map((entry) => make("tr", {}, cells(entry).map((cell) => make("td", {}, String(cell))))), {}, "dropped"),
-    make("div", { class: "controls tight" }, csv_button("dropped.csv", () => [["target", "sources", "steps", "leader", "win_rate", "low", "high"],
-      ...list.map((entry) => [entry.target, entry.sources, entry.steps, entry.leader, entry.win_rate, entry.low, entry.high])])));
+    make("div", { class: "controls tight" }, csv_button("dropped.csv", () => [["target", "sources", "steps", "leader", "win_rate", "low", "high", "expected_affinity"],
+      ...list.map((entry) => [entry.target, entry.sources, entry.steps, entry.leader, entry.win_rate, entry.low, entry.high, entry.expected_affinity])])));
 }
 
 // Sets of sources, the target itself left out, that the table could hold for each order that it does hold.
