@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -11,15 +12,24 @@
 namespace affinis::taxonomy {
 namespace {
 
+TransferRow row(const std::string& source, const std::string& target, double affinity) {
+  TransferRow result;
+  result.sources = {source};
+  result.target = target;
+  result.order = 1;
+  result.affinity = affinity;
+  return result;
+}
+
 /// Every task from every other and from itself, order 1.
 Problem complete_problem(std::size_t tasks) {
   TransferTable table;
   table.name = "test";
   for (std::size_t t = 0; t < tasks; ++t) {
     const std::string target = "task" + std::to_string(t);
-    table.rows.push_back({.sources = {std::string(kSelf)}, .target = target, .order = 1, .affinity = 0.5});
+    table.rows.push_back(row(std::string(kSelf), target, 0.5));
     for (std::size_t s = 0; s < tasks; ++s) {
-      if (s != t) table.rows.push_back({.sources = {"task" + std::to_string(s)}, .target = target, .order = 1, .affinity = 0.1});
+      if (s != t) table.rows.push_back(row("task" + std::to_string(s), target, 0.1));
     }
   }
   return make_problem(table, {});
