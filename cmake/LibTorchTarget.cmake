@@ -8,6 +8,12 @@ target_include_directories(affinis_torch SYSTEM INTERFACE
   "${AFFINIS_LIBTORCH}/include" "${AFFINIS_LIBTORCH}/include/torch/csrc/api/include")
 target_link_libraries(affinis_torch INTERFACE
   "${AFFINIS_LIBTORCH}/lib/libtorch_cpu.so" "${AFFINIS_LIBTORCH}/lib/libc10.so")
+# The OpenMP runtime that comes with LibTorch, for whoever shares work out among its threads.
+file(GLOB AFFINIS_OPENMP_RUNTIME "${AFFINIS_LIBTORCH}/lib/libgomp*.so*")
+if(AFFINIS_OPENMP_RUNTIME)
+  list(GET AFFINIS_OPENMP_RUNTIME 0 AFFINIS_OPENMP_RUNTIME)
+  target_link_libraries(affinis_torch INTERFACE "${AFFINIS_OPENMP_RUNTIME}")
+endif()
 target_link_options(affinis_torch INTERFACE "-Wl,-rpath,${AFFINIS_LIBTORCH}/lib")
 if(AFFINIS_CUDA)
   target_compile_definitions(affinis_torch INTERFACE AFFINIS_CUDA=1)

@@ -5,7 +5,10 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
+#include <ATen/ops/addmm.h>
+#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
+#include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <torch/csrc/autograd/custom_function.h>
 
@@ -52,6 +55,13 @@ float* writable(const torch::Tensor& tensor) { return tensor.mutable_data_ptr<fl
 
 /// [M, K] and [K, N] -> [M, N], or B of them, [B, M, K] and [B, K, N] -> [B, M, N]. In the right matrices rows or columns have no gaps.
 torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, const std::optional<torch::Tensor>& bias = {}) {
+#ifndef _OPENMP
+  // Several threads are those of LibTorch, which shares its own products out.
+  if (at::get_num_threads() > 1) {
+    if (left.dim() == 3) return at::bmm(left, right);
+    return bias ? at::addmm(*bias, left, right) : at::mm(left, right);
+  }
+#endif
   const std::int64_t batch = left.dim() == 3 ? left.size(0) : 1;
   const std::int64_t rows = left.size(-2);
   const std::int64_t columns = right.size(-1);
@@ -77,15 +87,14 @@ torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, con
   at::parallel_for(0, batch * rows, grain, [&](std::int64_t begin, std::int64_t end) {
     while (begin < end) {
       const std::int64_t each = begin / rows;
-      const std::int64_t count = std::min(end, (each + 1) * rows) - begin;
+      const std::int64_t row = begin - each * rows;
       MatrixProduct part = whole;
-      if (batch > 1) {
-        part.left += each * left.stride(0);
-        part.right += each * right.stride(0);
-      }
-      part.result += each * rows * columns;
-      multiply(part.of_rows(begin - each * rows, count));
-      begin += count;
+      part.rows = std::min(end, (each + 1) * rows) - begin;
+      part.left += (batch > 1 ? each * left.stride(0) : 0) + row * part.left_row;
+      part.right += batch > 1 ? each * right.stride(0) : 0;
+      part.result += begin * columns;
+      multiply(part);
+      begin += part.rows;
     }
   });
   return result;

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include <ATen/Parallel.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/conv2d.h>
@@ -359,7 +360,8 @@ OutputConvolutionImpl::OutputConvolutionImpl(std::int64_t in, std::int64_t out, 
 torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
   if (weight.size(2) == 3 && input.dim() == 4 && input.size(1) == weight.size(1) && suits_kernels(input) && suits_kernels(weight)) {
     const NarrowConvolution shape = Outputs::shape_of(input, weight);
-    if (shape.possible() || suits_planar(shape)) return Outputs::apply(input, weight, bias);
+    // Planes are one thread's work; LibTorch shares its own out.
+    if (shape.possible() || (at::get_num_threads() == 1 && suits_planar(shape))) return Outputs::apply(input, weight, bias);
   }
   return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }

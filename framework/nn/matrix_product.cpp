@@ -208,14 +208,6 @@ Multiply fastest() {
 
 }  // namespace
 
-MatrixProduct MatrixProduct::of_rows(std::int64_t first, std::int64_t count) const {
-  MatrixProduct part = *this;
-  part.rows = count;
-  part.left += first * left_row;
-  part.result += first * result_row;
-  return part;
-}
-
 void multiply(const MatrixProduct& product) {
   static const Multiply chosen = fastest();
   thread_local std::vector<float> panel;

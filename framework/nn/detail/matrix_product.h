@@ -21,13 +21,10 @@ struct MatrixProduct {
   /// Where neither has equal strides: values of the right matrix before each step's row (right_column is 1) or each column (right_step is 1),
   /// instead of the other stride.
   const std::int64_t* right_places = nullptr;
-
-  /// The same for `count` rows from `first` on.
-  MatrixProduct of_rows(std::int64_t first, std::int64_t count) const;
 };
 
-/// One thread. A value's products are added one after the other, 512 at a time, so that its bits do not depend on how rows are
-/// shared out among threads.
+/// One thread. A value's products are added one after the other, 512 at a time, so that its bits do not depend on which rows
+/// and columns are computed together.
 void multiply(const MatrixProduct& product);
 
 }  // namespace affinis::nn::detail

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -15,6 +16,18 @@
 
 namespace affinis::nn::detail {
 namespace {
+
+/// Products are our own with one thread and LibTorch's with several.
+class Threads {
+ public:
+  explicit Threads(int count) : before_(at::get_num_threads()) { at::set_num_threads(count); }
+  ~Threads() { at::set_num_threads(before_); }
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+ private:
+  int before_;
+};
 
 struct Shape {
   std::int64_t images;
@@ -72,7 +85,10 @@ void expect_same(const Shape& shape, bool with_bias) {
 
 TEST(CpuConvolutions, EqualLibTorchInDoublePrecision) {
   at::manual_seed(1);
-  for (const bool with_bias : {false, true}) {
+  for (const int turn : {0, 1, 2, 3}) {
+    const bool with_bias = turn % 2 == 1;
+    const Threads threads(1 + turn / 2);
+    SCOPED_TRACE(testing::Message() << 1 + turn / 2 << " threads");
     expect_same({16, 16, 256, 4, 4, 3}, with_bias);
     expect_same({5, 256, 128, 4, 4, 3}, with_bias);
     expect_same({1, 3, 7, 2, 2, 3}, with_bias);
@@ -89,6 +105,7 @@ TEST(CpuConvolutions, DoublingEqualsLibTorchInDoublePrecision) {
   at::manual_seed(2);
   for (const Shape& shape : std::vector<Shape>{{16, 32, 16, 4, 4, 3}, {16, 8, 8, 16, 16, 3}, {1, 1, 3, 1, 5, 3}, {3, 7, 2, 3, 2, 3}}) {
     SCOPED_TRACE(shape.in);
+    const Threads threads(shape.images == 16 ? 1 : 2);
     const at::Tensor input = random_images({shape.images, shape.in, shape.height, shape.width}).requires_grad_();
     const at::Tensor weight = random_images({shape.in, shape.out, 3, 3}).requires_grad_();
     const at::Tensor gradient = random_images({shape.images, shape.out, 2 * shape.height, 2 * shape.width});
