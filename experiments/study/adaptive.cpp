@@ -73,8 +73,9 @@ DroppedTransfer unbegun(const Candidate& candidate, const Prospect* prospect, co
 std::vector<Candidate> to_begin_with(StudyGraph& study, std::vector<Candidate> candidates, std::size_t least, const Prospect* prospect) {
   const bool decides = prospect != nullptr && prospect->decides;
   const auto worth = [&](const Candidate& candidate) {
-    const auto it = prospect == nullptr ? std::map<std::string, double>::const_iterator() : prospect->affinity.find(join(candidate.sources, "+"));
-    return prospect == nullptr || it == prospect->affinity.end() ? 0 : it->second;
+    if (prospect == nullptr) return 0.0;
+    const auto it = prospect->affinity.find(join(candidate.sources, "+"));
+    return it == prospect->affinity.end() ? 0.0 : it->second;
   };
   // Stable, so that equal ones stand by name.
   std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {

@@ -66,10 +66,6 @@ taxonomy::Evidence evidence_of(const StudyGraph& study, const Expectations::Tran
   return evidence;
 }
 
-bool says_something(const taxonomy::Evidence& evidence) {
-  return !std::isnan(evidence.measured) || !std::isnan(evidence.forecast) || !std::isnan(evidence.compared);
-}
-
 }  // namespace
 
 std::vector<std::vector<Expectations::Transfer>> Expectations::collect(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured) {
@@ -82,7 +78,14 @@ std::vector<std::vector<Expectations::Transfer>> Expectations::collect(const Stu
     for (const DroppedTransfer& dropped : study.dropped()) {
       if (dropped.candidate.target == target.tournament.target) transfers.push_back({dropped.candidate, nullptr, &dropped});
     }
-    std::erase_if(transfers, [&](const Transfer& each) { return !says_something(evidence_of(study, each, target)); });
+    // A forecast alone has no scale: it takes a measured transfer that has one too.
+    const bool scaled = std::any_of(transfers.begin(), transfers.end(), [&](const Transfer& each) {
+      return each.row != nullptr && !std::isnan(forecast_of(study, each.candidate));
+    });
+    std::erase_if(transfers, [&](const Transfer& each) {
+      const taxonomy::Evidence evidence = evidence_of(study, each, target);
+      return std::isnan(evidence.measured) && std::isnan(evidence.compared) && (!scaled || std::isnan(evidence.forecast));
+    });
   }
   return result;
 }
@@ -100,23 +103,13 @@ Expectations::Expectations(const StudyGraph& study, const std::vector<taxonomy::
     : measured_(measured), transfers_(collect(study, measured)), outlook_(evidence(study, measured)) {}
 
 std::vector<double> Expectations::affinities(std::size_t target, const std::vector<double>& values) const {
-  const taxonomy::Tournament& tournament = measured_[target].tournament;
-  std::map<std::string, double> known = {{std::string(taxonomy::kSelf), 0}};
-  std::vector<std::string> names;
-  std::vector<double> further;
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const Transfer& transfer = transfers_[target][i];
-    const std::string sources = join(transfer.candidate.sources, "+");
-    if (transfer.row != nullptr) {
-      known[sources] = values[i];
-    } else {
-      names.push_back(sources);
-      further.push_back(values[i]);
-    }
-  }
   std::vector<double> strengths;
-  for (const std::string& network : tournament.networks) strengths.push_back(known.at(network));
-  return taxonomy::ahp_affinity(taxonomy::with_further(tournament, strengths, names, further), {.tolerance = kTolerance}).affinity;
+  std::size_t next = 0;
+  for (const taxonomy::TransferRow& row : measured_[target].rows) strengths.push_back(row.is_self() ? 0 : values[next++]);
+  std::vector<std::string> names;
+  const std::vector<double> further(values.begin() + static_cast<std::ptrdiff_t>(next), values.end());
+  for (; next < values.size(); ++next) names.push_back(join(transfers_[target][next].candidate.sources, "+"));
+  return taxonomy::ahp_affinity(taxonomy::with_further(measured_[target].tournament, strengths, names, further), {.tolerance = kTolerance}).affinity;
 }
 
 std::vector<double> Expectations::expected_affinities(std::size_t target) const {

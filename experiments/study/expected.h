@@ -25,7 +25,7 @@ class Expectations {
   /// Both must outlive this, and the study's dropped transfers stay as they are.
   Expectations(const StudyGraph& study, const std::vector<taxonomy::TargetAffinity>& measured);
 
-  /// By target, as in `measured`; never `self`.
+  /// By target, as in `measured`: the measured ones in the order of their rows, `self` left out, then the dropped ones.
   const std::vector<std::vector<Transfer>>& transfers() const { return transfers_; }
   const taxonomy::Outlook& outlook() const { return outlook_; }
   /// Affinities in one target's tournament in which the dropped transfers take part with these values, those of its transfers: of the networks of

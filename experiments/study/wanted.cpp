@@ -38,37 +38,31 @@ double opponent(const std::vector<Expectations::Transfer>& transfers, const std:
   return sum / count;
 }
 
-/// One target's rows in one world, `self` first.
+/// One target's rows in one world, `self` first, then its transfers.
 std::vector<taxonomy::TransferRow> rows_of(const taxonomy::TargetAffinity& measured, const Expectations& expectations, std::size_t target,
                                            const std::vector<double>& values) {
   const std::vector<Expectations::Transfer>& transfers = expectations.transfers()[target];
   const std::vector<double> affinity = expectations.affinities(target, values);
-  std::map<std::string, double> of_measured;
-  for (std::size_t n = 0; n < measured.rows.size(); ++n) of_measured[join(measured.rows[n].sources, "+")] = affinity[n];
-  std::vector<taxonomy::TransferRow> rows;
-  for (const taxonomy::TransferRow& row : measured.rows) {
-    if (row.is_self()) rows.push_back(row);
-  }
-  rows.front().affinity = of_measured.at(std::string(taxonomy::kSelf));
+  std::vector<taxonomy::TransferRow> rows = measured.rows;
   const double gain = opponent(transfers, values, &taxonomy::TransferRow::gain);
   const double quality = opponent(transfers, values, &taxonomy::TransferRow::quality);
-  std::size_t next = measured.rows.size();
-  for (std::size_t i = 0; i < transfers.size(); ++i) {
+  for (std::size_t i = measured.rows.size() - 1; i < transfers.size(); ++i) {
     taxonomy::TransferRow row;
-    if (transfers[i].row != nullptr) {
-      row = *transfers[i].row;
-      row.affinity = of_measured.at(join(row.sources, "+"));
-    } else {
-      row.sources = transfers[i].candidate.sources;
-      row.target = transfers[i].candidate.target;
-      row.order = static_cast<std::int64_t>(row.sources.size());
-      row.affinity = affinity[next++];
-      row.gain = logistic(values[i] + gain);
-      row.quality = logistic(values[i] + quality);
-    }
+    row.sources = transfers[i].candidate.sources;
+    row.target = transfers[i].candidate.target;
+    row.order = static_cast<std::int64_t>(row.sources.size());
+    row.gain = logistic(values[i] + gain);
+    row.quality = logistic(values[i] + quality);
     rows.push_back(std::move(row));
   }
+  for (std::size_t n = 0; n < rows.size(); ++n) rows[n].affinity = affinity[n];
+  const auto self = std::find_if(rows.begin(), rows.end(), [](const taxonomy::TransferRow& row) { return row.is_self(); });
+  std::rotate(rows.begin(), self, self + 1);
   return rows;
+}
+
+double worth(const taxonomy::TransferRow& row, taxonomy::Objective objective) {
+  return objective == taxonomy::Objective::kAffinity ? row.affinity : objective == taxonomy::Objective::kGain ? row.gain : row.quality;
 }
 
 /// How often each transfer matters, by target.
@@ -81,11 +75,24 @@ class Scores {
   }
 
   void add_taxonomies(const StudyGraph& study) {
+    const taxonomy::Objective objective = taxonomy::parse_objective(study.options().taxonomy.objective);
+    std::vector<Values> worths;  // of rows, as rows_of() has them
+    for (const Values& values : worlds_) {
+      Values& world = worths.emplace_back();
+      for (std::size_t t = 0; t < measured_.size(); ++t) {
+        std::vector<double>& target = world.emplace_back();
+        for (const taxonomy::TransferRow& row : rows_of(measured_[t], expectations_, t, values[t])) target.push_back(worth(row, objective));
+      }
+    }
+    const taxonomy::TransferTable table = table_of(worlds_.front());
     for (const std::int64_t order : taxonomy_orders(study)) {
-      const taxonomy::Problem problem = taxonomy_problem(study, table_of(worlds_.front()), order);
+      const taxonomy::Problem problem = taxonomy_problem(study, table, order);
       const std::vector<std::pair<std::size_t, std::size_t>> places = places_of(problem);
       std::vector<taxonomy::World> worlds;
-      for (const Values& values : worlds_) worlds.push_back(edge_values(problem, places, values));
+      for (const Values& values : worths) {
+        taxonomy::World& world = worlds.emplace_back();
+        for (const auto& [t, row] : places) world.push_back(values[t][row]);
+      }
       const std::vector<double> shares = taxonomy::world_shares(problem, taxonomy_budgets(study), worlds);
       for (std::size_t e = 0; e < shares.size(); ++e) {
         const auto [t, row] = places[e];
@@ -97,9 +104,10 @@ class Scores {
   void add_best(std::size_t best) {
     for (std::size_t t = 0; t < shares_.size(); ++t) {
       const std::vector<std::size_t> others = others_of(t);
+      const std::vector<std::size_t> measured = measured_among(t, others);
       std::vector<double> counts(shares_[t].size(), 0);
       for (const Values& values : worlds_) {
-        const double enough = nth_best(values[t], measured_among(t, others), best) + kClearly;
+        const double enough = nth_best(values[t], measured, best) + kClearly;
         const double among = nth_best(values[t], others, best);
         for (const std::size_t i : others) {
           if (values[t][i] > enough && values[t][i] >= among) ++counts[i];
@@ -139,19 +147,6 @@ class Scores {
     std::vector<std::pair<std::size_t, std::size_t>> places;
     for (const taxonomy::Edge& edge : problem.edges) places.push_back(known.at({problem.targets[edge.target], join(choice_sources(problem, edge), "+")}));
     return places;
-  }
-
-  taxonomy::World edge_values(const taxonomy::Problem& problem, const std::vector<std::pair<std::size_t, std::size_t>>& places, const Values& values) const {
-    std::vector<std::vector<taxonomy::TransferRow>> rows;
-    for (std::size_t t = 0; t < measured_.size(); ++t) rows.push_back(rows_of(measured_[t], expectations_, t, values[t]));
-    taxonomy::World world;
-    for (const auto& [t, row] : places) {
-      const taxonomy::TransferRow& each = rows[t][row];
-      world.push_back(problem.objective == taxonomy::Objective::kAffinity ? each.affinity
-                      : problem.objective == taxonomy::Objective::kGain   ? each.gain
-                                                                          : each.quality);
-    }
-    return world;
   }
 
   /// Transfers from other tasks' encoders.
