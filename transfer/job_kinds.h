@@ -13,7 +13,7 @@ namespace affinis::transfer {
 
 /// Version of the kinds that train networks (run::JobKind::version): raised whenever training gives other bits, here or in a folder below.
 /// 2: convolutions of small images as matrix products; 3: these products by loops of our own.
-constexpr int kTrainingVersion = 3;
+constexpr int kTrainingVersion = 4;
 
 /// What a "train" job puts before the task's head.
 enum class TrunkKind {

@@ -91,6 +91,9 @@ int main(int count, char** arguments) {
                                                {8, 8, 16, 3},
                                                {16, 16, 16, 3},
                                                {8, 8, 32, 3},
+                                               {16, 16, 32, 3},
+                                               {32, 32, 32, 3},
+                                               {16, 32, 64, 3},
                                                {32, 32, 16, 3},
                                                {64, 64, 16, 3},
                                                {16, 16, 16, 1},
@@ -102,7 +105,7 @@ int main(int count, char** arguments) {
                                                {64, 256, 64, 1}}) {
     compare("convolution", shape, batch, false, turns);
   }
-  for (const Shape& shape : std::vector<Shape>{{32, 16, 4, 3}, {16, 8, 8, 3}, {8, 8, 16, 3}, {8, 8, 32, 3}, {128, 64, 16, 3}}) {
+  for (const Shape& shape : std::vector<Shape>{{32, 16, 4, 3}, {16, 8, 8, 3}, {8, 8, 16, 3}, {8, 8, 32, 3}, {16, 16, 32, 3}, {32, 16, 32, 3}, {128, 64, 16, 3}}) {
     compare("doubling", shape, batch, true, turns);
   }
   return 0;

@@ -1,15 +1,21 @@
 #include "experiments/study/forecast.h"
 
+#include <algorithm>
+#include <atomic>
+#include <exception>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "experiments/study/study.h"
 #include "framework/core/error.h"
 #include "framework/run/job.h"
 #include "framework/run/journal.h"
+#include "framework/train/trainer.h"
 #include "transfer/job_kinds.h"
 #include "transfer/representation.h"
 
@@ -24,7 +30,14 @@ struct Encoded {
   transfer::Representations training;
   transfer::Representations test;
   /// For targets on single images: one decomposition serves them all.
-  std::optional<transfer::RidgeReadout> readout;
+  const transfer::RidgeReadout& readout() {
+    std::call_once(decomposed_, [this] { readout_.emplace(training.values, test.values); });
+    return *readout_;
+  }
+
+ private:
+  std::once_flag decomposed_;
+  std::optional<transfer::RidgeReadout> readout_;
 };
 
 /// Result folders of what is done, by job name.
@@ -67,8 +80,7 @@ class TargetForecast {
                   "the representations of {} are of other images than the labels of {}; remove its job folder and run again", encoded.training.source,
                   table_.target);
     if (training_.sample_indices.empty()) {
-      if (!encoded.readout) encoded.readout.emplace(encoded.training.values, encoded.test.values);
-      add(network, transfer::readout_errors(labels_, encoded.readout->predict(labels_.training)));
+      add(network, transfer::readout_errors(labels_, encoded.readout().predict(labels_.training)));
     } else {
       const transfer::RidgeReadout readout(of_examples(encoded.training, training_), of_examples(encoded.test, test_));
       add(network, transfer::readout_errors(labels_, readout.predict(labels_.training)));
@@ -83,6 +95,48 @@ class TargetForecast {
   taxonomy::LossTable table_;
 };
 
+/// Calls work(0) to work(count - 1) on so many threads; throws what one of them throws.
+template <typename Work>
+void share_out(std::size_t count, std::size_t threads, const Work& work) {
+  std::atomic<std::size_t> next = 0;
+  std::vector<std::exception_ptr> thrown(std::min(count, threads));
+  {
+    std::vector<std::jthread> crew;
+    for (std::exception_ptr& error : thrown) {
+      crew.emplace_back([&] {
+        // A decomposition's bits depend on how many threads share it.
+        train::set_threads(1);
+        try {
+          for (std::size_t i = next++; i < count; i = next++) work(i);
+        } catch (...) {
+          error = std::current_exception();
+          next = count;
+        }
+      });
+    }
+  }
+  for (const std::exception_ptr& error : thrown) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+/// All networks' errors on one target.
+taxonomy::LossTable forecast_of(const StudyGraph& study, const std::string& target, run::JobContext& context, const transfer::StudyEnvironment& environment,
+                                const transfer::StudySpec& spec, const transfer::ForecastOptions& options, std::map<std::string, Encoded>& sources) {
+  const auto data = transfer::open_data(context, environment, spec);
+  const auto task = transfer::make_task(environment, target, *data, spec);
+  const train::TensorSet training = transfer::load_examples(context, environment, spec, spec.transfer, target, false);
+  const train::TensorSet test = transfer::load_examples(context, environment, spec, spec.test, target, false);
+  TargetForecast forecast(*task, training, test, options);
+  if (const auto own = sources.find(target); own != sources.end()) forecast.add(transfer::kSelfRole, own->second);
+  forecast.add_constant();
+  for (const std::string& source : study.sources()) {
+    const auto it = sources.find(source);
+    if (it != sources.end() && source != target) forecast.add(source, it->second);
+  }
+  return std::move(forecast).table();
+}
+
 }  // namespace
 
 std::vector<taxonomy::LossTable> forecast_losses(const StudyGraph& study, const std::filesystem::path& folder,
@@ -95,35 +149,30 @@ std::vector<taxonomy::LossTable> forecast_losses(const StudyGraph& study, const 
   const run::Job encode = study.graph().job(transfer::encode_job_name(sources.begin()->first));
   const transfer::StudySpec spec = transfer::encode_spec_from_json(encode.spec).study;
   const transfer::StudyEnvironment environment{load_tasks(study.options().tasks.plugins), study.options().data.folder};
-  run::WorkerMemory memory(kMemoryBytes);
-  run::Job job;
-  job.name = "forecast";
-  run::JobContext context{.job = job,
-                          .folder = folder,
-                          .inputs = jobs,
-                          .device = "cpu:0",
-                          .threads = 1,
-                          .logger = logger,
-                          .memory = memory,
-                          .progress = [](double, double, const std::string&) {},
-                          .metrics = {}};
-  std::vector<taxonomy::LossTable> tables;
-  Progress progress(logger, "forecast", static_cast<double>(study.targets().size()));
-  for (const std::string& target : study.targets()) {
-    const auto data = transfer::open_data(context, environment, spec);
-    const auto task = transfer::make_task(environment, target, *data, spec);
-    const train::TensorSet training = transfer::load_examples(context, environment, spec, spec.transfer, target, false);
-    const train::TensorSet test = transfer::load_examples(context, environment, spec, spec.test, target, false);
-    TargetForecast forecast(*task, training, test, options);
-    if (const auto own = sources.find(target); own != sources.end()) forecast.add(transfer::kSelfRole, own->second);
-    forecast.add_constant();
-    for (const std::string& source : study.sources()) {
-      const auto it = sources.find(source);
-      if (it != sources.end() && source != target) forecast.add(source, it->second);
-    }
-    tables.push_back(std::move(forecast).table());
-    progress.set(static_cast<double>(tables.size()), target);
-  }
+  const std::vector<std::string> targets = study.targets();
+  std::vector<taxonomy::LossTable> tables(targets.size());
+  Progress progress(logger, "forecast", static_cast<double>(targets.size()));
+  std::mutex guard;
+  std::size_t done = 0;
+  const run::RunOptions& run = study.options().run;
+  const std::size_t threads = run.devices.size() * static_cast<std::size_t>(run.threads_per_worker);
+  share_out(targets.size(), std::clamp<std::size_t>(threads, 1, std::max(1U, std::thread::hardware_concurrency())), [&](std::size_t i) {
+    run::WorkerMemory memory(kMemoryBytes);
+    run::Job job;
+    job.name = "forecast";
+    run::JobContext context{.job = job,
+                            .folder = folder,
+                            .inputs = jobs,
+                            .device = "cpu:0",
+                            .threads = 1,
+                            .logger = logger,
+                            .memory = memory,
+                            .progress = [](double, double, const std::string&) {},
+                            .metrics = {}};
+    tables[i] = forecast_of(study, targets[i], context, environment, spec, options, sources);
+    const std::scoped_lock lock(guard);
+    progress.set(static_cast<double>(++done), targets[i]);
+  });
   return tables;
 }
 

@@ -10,9 +10,11 @@
 #include <ATen/ops/empty.h>
 #include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "framework/nn/detail/cpu_path.h"
+#include "framework/nn/detail/direct_convolution.h"
 #include "framework/nn/detail/matrix_product.h"
 #include "framework/nn/detail/windows.h"
 #include "framework/nn/detail/winograd.h"
@@ -93,6 +95,7 @@ torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, con
       part.left += (batch > 1 ? each * left.stride(0) : 0) + row * part.left_row;
       part.right += batch > 1 ? each * right.stride(0) : 0;
       part.result += begin * columns;
+      if (each + 1 < batch) part.right_next = part.right + right.stride(0);
       multiply(part);
       begin += part.rows;
     }
@@ -206,9 +209,128 @@ class Doubling : public torch::autograd::Function<Doubling> {
   }
 };
 
+constexpr std::int64_t kImagesTogether = 4;  ///< whose share of a weight's gradient is one sum, whatever the number of threads
+
+DirectConvolution shape_of(const torch::Tensor& input, std::int64_t outputs) {
+  return {input.size(0), input.size(2), input.size(3), input.size(1), outputs};
+}
+
+/// Some of the images' pixels, each with `channels`.
+template <typename Value>
+Value* skip(Value* images, const DirectConvolution& shape, std::int64_t first, std::int64_t channels) {
+  return images + first * shape.height * shape.width * channels;
+}
+
+/// Calls work(part of the images, number of the first) on LibTorch's threads.
+template <typename Work>
+void for_some_images(const DirectConvolution& shape, std::int64_t together, const Work& work) {
+  const std::int64_t parts = (shape.images + together - 1) / together;
+  const std::int64_t multiplications = together * shape.height * shape.width * shape.channels * shape.outputs * 9;
+  at::parallel_for(0, parts, 1 + kMultiplicationsToShare / multiplications, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t part = begin; part < end; ++part) {
+      DirectConvolution some = shape;
+      some.images = std::min(together, shape.images - part * together);
+      work(some, part * together);
+    }
+  });
+}
+
+/// The sum of what add(part of the images, number of the first, sum) gives.
+template <typename Add>
+torch::Tensor sum_of_images(const DirectConvolution& shape, const torch::Tensor& weight, const Add& add) {
+  const std::int64_t parts = (shape.images + kImagesTogether - 1) / kImagesTogether;
+  torch::Tensor sums = at::zeros({parts, weight.numel()}, weight.options().requires_grad(false));
+  float* const to = writable(sums);
+  for_some_images(shape, kImagesTogether, [&](const DirectConvolution& some, std::int64_t first) { add(some, first, to + first / kImagesTogether * weight.numel()); });
+  return sums.sum(0).as_strided(weight.sizes(), weight.strides());
+}
+
+/// A 3x3 convolution between few channels.
+class Direct : public torch::autograd::Function<Direct> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
+    context->save_for_backward({input, weight});
+    const DirectConvolution shape = shape_of(input, weight.size(0));
+    torch::Tensor output = channels_last({shape.images, shape.outputs, shape.height, shape.width}, input);
+    float* const to = writable(output);
+    for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+      direct_forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, shape.outputs));
+    });
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    const DirectConvolution shape = shape_of(input, weight.size(0));
+    const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, shape.outputs); };
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = channels_last(input.sizes(), input);
+      float* const to = writable(input_gradient);
+      for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+        direct_input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
+      });
+    }
+    if (context->needs_input_grad(1)) {
+      weight_gradient = sum_of_images(shape, weight, [&](const DirectConvolution& some, std::int64_t first, float* to) {
+        add_direct_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
+      });
+    }
+    return {input_gradient, weight_gradient};
+  }
+};
+
+/// A transposed convolution between few channels.
+class DirectDoubling : public torch::autograd::Function<DirectDoubling> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
+    context->save_for_backward({input, weight});
+    const DirectConvolution shape = shape_of(input, weight.size(1));
+    torch::Tensor output = channels_last({shape.images, shape.outputs, 2 * shape.height, 2 * shape.width}, input);
+    float* const to = writable(output);
+    for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+      doubling_forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, 4 * shape.outputs));
+    });
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &weight = saved[1];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    const DirectConvolution shape = shape_of(input, weight.size(1));
+    const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, 4 * shape.outputs); };
+    torch::Tensor input_gradient;
+    torch::Tensor weight_gradient;
+    if (context->needs_input_grad(0)) {
+      input_gradient = channels_last(input.sizes(), input);
+      float* const to = writable(input_gradient);
+      for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+        doubling_input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
+      });
+    }
+    if (context->needs_input_grad(1)) {
+      weight_gradient = sum_of_images(shape, weight, [&](const DirectConvolution& some, std::int64_t first, float* to) {
+        add_doubling_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
+      });
+    }
+    return {input_gradient, weight_gradient};
+  }
+};
+
 bool suits(const torch::Tensor& input, const torch::Tensor& weight) {
   return input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
          !at::autocast::is_autocast_enabled(at::kCPU);
+}
+
+bool suits_direct(const torch::Tensor& input, const torch::Tensor& weight) {
+  const auto few = [](std::int64_t channels) { return channels == 4 || channels == 8; };
+  return weight.size(2) == 3 && weight.size(3) == 3 && few(weight.size(0)) && few(weight.size(1)) && input.size(2) * input.size(3) > kFewPixels;
 }
 
 bool suits_winograd(const torch::Tensor& input, const torch::Tensor& weight) {
@@ -225,15 +347,15 @@ std::optional<torch::Tensor> cpu_convolution(const torch::Tensor& input, const t
   if (stride != 1 || !suits(input, weight) || input.size(1) != weight.size(1)) return std::nullopt;
   const std::optional<torch::Tensor> added = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   if (weight.size(2) == 1 && weight.size(3) == 1) return Pointwise::apply(input, weight, added);
+  if (!added && suits_direct(input, weight)) return Direct::apply(input, weight);
   if (suits_winograd(input, weight)) return Winograd::apply(input, weight, added);
   return std::nullopt;
 }
 
 std::optional<torch::Tensor> cpu_doubling_convolution(const torch::Tensor& input, const torch::Tensor& weight) {
-  if (!suits(input, weight) || input.size(1) != weight.size(0) || input.size(2) * input.size(3) > kMostPixels ||
-      std::max(weight.size(0), weight.size(1)) > kMostChannelsToDouble) {
-    return std::nullopt;
-  }
+  if (!suits(input, weight) || input.size(1) != weight.size(0)) return std::nullopt;
+  if (suits_direct(input, weight)) return DirectDoubling::apply(input, weight);
+  if (input.size(2) * input.size(3) > kMostPixels || std::max(weight.size(0), weight.size(1)) > kMostChannelsToDouble) return std::nullopt;
   return Doubling::apply(input, weight);
 }
 

@@ -289,6 +289,21 @@ InitialRule DoublingConvolutionImpl::initial_rule(const std::string& /*parameter
   return {InitialRule::Kind::kNormal, std::sqrt(2.0 / fan_out)};
 }
 
+namespace {
+
+bool is_plain_vector(const torch::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); }
+
+/// A running statistic's step, without LibTorch, which needs longer to find out what a few channels are than this takes.
+void move_towards(const torch::Tensor& running, const torch::Tensor& batch, double factor) {
+  float* const to = running.mutable_data_ptr<float>();
+  const float* const from = batch.const_data_ptr<float>();
+  const auto keep = static_cast<float>(1 - kMomentum);
+  const auto take = static_cast<float>(kMomentum * factor);
+  for (std::int64_t i = 0; i < running.numel(); ++i) to[i] = keep * to[i] + take * from[i];
+}
+
+}  // namespace
+
 NormImpl::NormImpl(std::int64_t channels, Activation activation_)
     : activation(activation_),
       weight(register_parameter("weight", at::ones({channels}))),
@@ -302,8 +317,22 @@ InitialRule NormImpl::initial_rule(const std::string& parameter, const at::Tenso
 }
 
 void NormImpl::follow(const torch::Tensor& mean, const torch::Tensor& variance, double rows) {
+  const double correction = rows / (rows - 1);
+  if (is_plain_vector(running_mean) && is_plain_vector(running_var) && is_plain_vector(mean) && is_plain_vector(variance)) {
+    move_towards(running_mean, mean, 1);
+    move_towards(running_var, variance, correction);
+    return;
+  }
   running_mean.mul_(1 - kMomentum).add_(mean, kMomentum);
-  running_var.mul_(1 - kMomentum).add_(variance, kMomentum * (rows / (rows - 1)));
+  running_var.mul_(1 - kMomentum).add_(variance, kMomentum * correction);
+}
+
+void NormImpl::count_batch() {
+  if (num_batches_tracked.is_cpu() && num_batches_tracked.scalar_type() == at::kLong) {
+    ++*num_batches_tracked.mutable_data_ptr<std::int64_t>();
+  } else {
+    num_batches_tracked.add_(1);
+  }
 }
 
 torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Tensor& residual) {
@@ -314,10 +343,10 @@ torch::Tensor NormImpl::forward_with(const torch::Tensor& input, const torch::Te
   AFFINIS_CHECK(!is_training() || rows > 1 || collective != nullptr, ErrorCode::kData,
                 "BatchNorm needs more than one value a channel in training, and the batch of shape {} has {}; use larger batches",
                 c10::str(input.sizes()), rows);
-  if (is_training()) num_batches_tracked.add_(1);
+  if (is_training()) count_batch();
 
   const bool learns = wants_gradient({input, residual, weight, bias});
-  if (suits_kernels(input) && suits_kernels(weight.unsqueeze(0)) && (is_training() || !learns)) {
+  if (suits_kernels(input) && is_plain_vector(weight) && (is_training() || !learns)) {
     const torch::Tensor other = residual.defined() ? as_rows(residual) : residual;
     const double slope = static_cast<double>(slope_of(activation));
     if (!is_training()) return run_affine(input, other, affine_of(weight, bias, running_mean, running_var), slope);

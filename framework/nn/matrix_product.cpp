@@ -73,7 +73,9 @@ AFFINIS_INLINE void pack(const MatrixProduct& product, std::int64_t first, std::
   if (there < width) std::fill_n(panel, width * product.depth, 0.0F);
   if (product.right_column == 1) {
     for (std::int64_t k = 0; k < product.depth; ++k) {
-      const float* const from = product.right + (places != nullptr ? places[k] : k * product.right_step) + first;
+      std::int64_t row = places != nullptr ? places[k] : k * product.right_step;
+      if (product.right_gap != 0) row += k / product.part * product.right_gap;
+      const float* const from = product.right + row + first;
       std::int64_t c = 0;
       for (; c + kLanes <= there; c += kLanes) {
         typename VectorOf<Bytes>::Floats values;
@@ -96,9 +98,18 @@ AFFINIS_INLINE void pack(const MatrixProduct& product, std::int64_t first, std::
   }
 }
 
+/// Lines of the right matrix that are fetched while a block is computed, one a step: the panel after this one comes from far away.
+struct Ahead {
+  const float* first;
+  std::int64_t step;       ///< values from line to line,
+  std::int64_t mask = -1;  ///< counted modulo mask + 1,
+  int shift = 63;          ///< and 16 values further every 1 << shift lines
+};
+
 /// Rows x Vectors vectors of the result, held in registers over the whole depth.
 template <int Bytes, int Rows, int Vectors>
-AFFINIS_INLINE void block(const MatrixProduct& product, std::int64_t row, std::int64_t column, const float* panel, std::int64_t panel_step) {
+AFFINIS_INLINE void block(const MatrixProduct& product, std::int64_t row, std::int64_t column, const float* panel, std::int64_t panel_step,
+                         const Ahead& ahead) {
   using Floats = typename VectorOf<Bytes>::Floats;
   constexpr int kLanes = VectorOf<Bytes>::kLanes;
   Floats sums[Rows][Vectors] = {};
@@ -106,15 +117,23 @@ AFFINIS_INLINE void block(const MatrixProduct& product, std::int64_t row, std::i
   const float* left[(Rows + 3) / 4];
   for (int r = 0; r < Rows; r += 4) left[r / 4] = product.left + (row + r) * product.left_row;
   const std::int64_t left_row = product.left_row;
-  for (std::int64_t k = 0; k < product.depth; ++k) {
-    Floats right[Vectors];
-    for (int v = 0; v < Vectors; ++v) load(panel + v * kLanes, right[v]);
-    for (int r = 0; r < Rows; ++r) {
-      const float value = left[r / 4][(r % 4) * left_row];
-      for (int v = 0; v < Vectors; ++v) sums[r][v] += right[v] * value;
+  for (std::int64_t begin = 0; begin < product.depth; begin += product.part) {
+    for (std::int64_t k = 0; k < product.part; ++k) {
+      if constexpr (Vectors > 1) {
+        const std::int64_t line = begin + k;
+        __builtin_prefetch(ahead.first + (line & ahead.mask) * ahead.step + (line >> ahead.shift) * 16);
+      }
+      Floats right[Vectors];
+      for (int v = 0; v < Vectors; ++v) load(panel + v * kLanes, right[v]);
+      for (int r = 0; r < Rows; ++r) {
+        const float value = left[r / 4][(r % 4) * left_row];
+        for (int v = 0; v < Vectors; ++v) sums[r][v] += right[v] * value;
+      }
+      for (const float*& each : left) each += product.left_step;
+      panel += panel_step;
     }
-    for (const float*& each : left) each += product.left_step;
-    panel += panel_step;
+    for (const float*& each : left) each += product.left_gap;
+    panel += product.right_gap;
   }
   const std::int64_t there = std::min<std::int64_t>(Vectors * kLanes, product.columns - column);
   for (int r = 0; r < Rows; ++r) {
@@ -138,11 +157,11 @@ AFFINIS_INLINE void block(const MatrixProduct& product, std::int64_t row, std::i
 
 template <int Bytes, int Rows, int Vectors>
 AFFINIS_INLINE void block_of(std::int64_t rows, const MatrixProduct& product, std::int64_t row, std::int64_t column, const float* panel,
-                             std::int64_t panel_step) {
+                             std::int64_t panel_step, const Ahead& ahead) {
   if (rows == Rows) {
-    block<Bytes, Rows, Vectors>(product, row, column, panel, panel_step);
+    block<Bytes, Rows, Vectors>(product, row, column, panel, panel_step, ahead);
   } else if constexpr (Rows > 1) {
-    block_of<Bytes, Rows - 1, Vectors>(rows, product, row, column, panel, panel_step);
+    block_of<Bytes, Rows - 1, Vectors>(rows, product, row, column, panel, panel_step, ahead);
   }
 }
 
@@ -151,10 +170,25 @@ template <int Bytes, int MostRows, int Vectors>
 AFFINIS_INLINE void panel_product(const MatrixProduct& product, std::int64_t begin, std::int64_t end, std::int64_t column, const float* panel,
                                   std::int64_t panel_step) {
   std::int64_t blocks = (end - begin + MostRows - 1) / MostRows;
+  const bool by_rows = product.right_column == 1;
+  constexpr std::int64_t kWidth = Vectors * VectorOf<Bytes>::kLanes;
+  const float* next = nullptr;
+  if (column + 2 * kWidth <= product.columns && product.right_places == nullptr) {
+    next = product.right + (column + kWidth) * product.right_column;
+  } else if (column + kWidth >= product.columns && product.columns >= kWidth) {
+    next = product.right_next;
+  }
+  const bool fetches = next != nullptr;
+  Ahead ahead{panel, 0};
+  if (fetches) ahead = by_rows ? Ahead{next, product.right_step} : Ahead{next, product.right_column, 15, 4};
   for (std::int64_t row = begin; row < end; --blocks) {
     const std::int64_t rows = (end - row + blocks - 1) / blocks;
-    block_of<Bytes, MostRows, Vectors>(rows, product, row, column, panel, panel_step);
+    block_of<Bytes, MostRows, Vectors>(rows, product, row, column, panel, panel_step, ahead);
     row += rows;
+    if (fetches) {
+      ahead.first += by_rows ? 16 : 16 * product.right_column;
+      if (row - begin > 2 * MostRows - 1) ahead = {panel, 0};
+    }
   }
 }
 
@@ -164,22 +198,27 @@ AFFINIS_INLINE void multiply_with(const MatrixProduct& product, std::vector<floa
   constexpr std::int64_t kWidth = kPanelVectors * kLanes;
   const std::int64_t most_rows = std::max<std::int64_t>(1, kBlockBytes / (4 * std::max<std::int64_t>(1, product.depth)) / MostRows) * MostRows;
   panel.resize(static_cast<std::size_t>(kWidth * product.depth));
+  MatrixProduct packed = product;
+  packed.right_gap = 0;
   for (std::int64_t begin = 0; begin < product.rows; begin += most_rows) {
     const std::int64_t end = std::min(product.rows, begin + most_rows);
     for (std::int64_t column = 0; column < product.columns; column += kWidth) {
       const std::int64_t width = product.columns - column > kLanes ? kWidth : kLanes;
       const float* from = panel.data();
       std::int64_t step = width;
-      if (product.right_column == 1 && product.right_places == nullptr && column + width <= product.columns && end - begin < kRowsWorthPacking) {
+      const MatrixProduct* with = &packed;
+      if (product.right_column == 1 && product.right_places == nullptr && column + width <= product.columns &&
+          (end - begin < kRowsWorthPacking || product.right_step == width)) {
         from = product.right + column;
         step = product.right_step;
+        with = &product;
       } else {
         pack<Bytes>(product, column, width, panel.data());
       }
       if (width == kWidth) {
-        panel_product<Bytes, MostRows, kPanelVectors>(product, begin, end, column, from, step);
+        panel_product<Bytes, MostRows, kPanelVectors>(*with, begin, end, column, from, step);
       } else {
-        panel_product<Bytes, MostRows, 1>(product, begin, end, column, from, step);
+        panel_product<Bytes, MostRows, 1>(*with, begin, end, column, from, step);
       }
     }
   }
@@ -212,13 +251,16 @@ void multiply(const MatrixProduct& product) {
   static const Multiply chosen = fastest();
   thread_local std::vector<float> panel;
   MatrixProduct part = product;
-  for (std::int64_t step = 0; step == 0 || step < product.depth; step += kMostDepth) {
-    part.depth = std::min(kMostDepth, product.depth - step);
-    part.left = product.left + step * product.left_step;
+  const bool parts = product.part > 0;
+  const std::int64_t together = parts ? std::max<std::int64_t>(1, kMostDepth / product.part) * product.part : kMostDepth;
+  for (std::int64_t step = 0; step == 0 || step < product.depth; step += together) {
+    part.depth = std::min(together, product.depth - step);
+    part.left = product.left + step * product.left_step + (parts ? step / product.part * product.left_gap : 0);
+    if (!parts) part.part = std::max<std::int64_t>(1, part.depth);
     if (product.right_places != nullptr && product.right_column == 1) {
       part.right_places = product.right_places + step;
     } else {
-      part.right = product.right + step * product.right_step;
+      part.right = product.right + step * product.right_step + (parts ? step / product.part * product.right_gap : 0);
     }
     part.adds = product.adds || step > 0;
     chosen(part, panel);

@@ -6,9 +6,11 @@
 #include <utility>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include "framework/core/error.h"
+#include "framework/train/detail/adam.h"
 
 namespace affinis::train {
 namespace {
@@ -41,6 +43,14 @@ double sum_of_squares(const at::Tensor& tensor) {
   }
   const at::Tensor wide = tensor.to(at::kDouble);
   return (wide * wide).sum().item<double>();
+}
+
+/// Whether these are float32 on the CPU and lie alike in memory, without gaps.
+bool lie_alike(std::initializer_list<at::Tensor> tensors) {
+  const at::Tensor& first = *tensors.begin();
+  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& each) {
+    return each.is_cpu() && each.scalar_type() == at::kFloat && each.is_non_overlapping_and_dense() && each.strides() == first.strides();
+  });
 }
 
 }  // namespace
@@ -119,6 +129,20 @@ void Optimizer::step(double learning_rate) {
       if (!gradient.defined() || !parameter.requires_grad()) continue;
       // The fused kernels walk the memory and trust that all of a parameter's tensors lie alike.
       if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
+      if (adam_ && at::get_num_threads() == 1 && lie_alike({parameter, gradient, first_[i], second_[i]})) {
+        // A view's add_() takes as long as a small tensor's whole step.
+        float& steps_of_it = steps_.mutable_data_ptr<float>()[i];
+        steps_of_it += 1;
+        detail::step_adam({.rate = learning_rate * kinds_[kind].rate,
+                           .weight_decay = kinds_[kind].weight_decay,
+                           .beta1 = kBeta1,
+                           .beta2 = kBeta2,
+                           .epsilon = kEpsilon,
+                           .step = static_cast<std::int64_t>(steps_of_it)},
+                          parameter.numel(), parameter.mutable_data_ptr<float>(), gradient.const_data_ptr<float>(), first_[i].mutable_data_ptr<float>(),
+                          second_[i].mutable_data_ptr<float>());
+        continue;
+      }
       parameters.push_back(parameter);
       gradients.push_back(std::move(gradient));
       if (!first_.empty()) first.push_back(first_[i]);

@@ -65,6 +65,7 @@ struct NormImpl : torch::nn::Module, StatesInitialRule {
   torch::Tensor num_batches_tracked;
 
  private:
+  void count_batch();
   /// Moves the running statistics towards a batch's: biased variance over `rows` values a channel.
   void follow(const torch::Tensor& mean, const torch::Tensor& variance, double rows);
 };

@@ -98,12 +98,19 @@ TEST(CpuConvolutions, EqualLibTorchInDoublePrecision) {
     expect_same({16, 64, 256, 4, 4, 1}, with_bias);
     expect_same({2, 3, 5, 7, 9, 1}, with_bias);
     expect_same({3, 17, 1, 1, 1, 1}, with_bias);
+    if (with_bias) continue;
+    expect_same({9, 8, 8, 32, 32, 3}, false);
+    expect_same({3, 8, 8, 9, 16, 3}, false);
+    expect_same({2, 4, 8, 16, 10, 3}, false);
+    expect_same({5, 8, 4, 11, 7, 3}, false);
+    expect_same({1, 4, 4, 1, 70, 3}, false);
   }
 }
 
 TEST(CpuConvolutions, DoublingEqualsLibTorchInDoublePrecision) {
   at::manual_seed(2);
-  for (const Shape& shape : std::vector<Shape>{{16, 32, 16, 4, 4, 3}, {16, 8, 8, 16, 16, 3}, {1, 1, 3, 1, 5, 3}, {3, 7, 2, 3, 2, 3}}) {
+  for (const Shape& shape : std::vector<Shape>{{16, 32, 16, 4, 4, 3}, {16, 8, 8, 16, 16, 3}, {1, 1, 3, 1, 5, 3}, {3, 7, 2, 3, 2, 3},
+                                                {7, 8, 8, 32, 32, 3}, {5, 8, 4, 9, 13, 3},  {16, 4, 8, 12, 11, 3}, {2, 4, 4, 1, 66, 3}}) {
     SCOPED_TRACE(shape.in);
     const Threads threads(shape.images == 16 ? 1 : 2);
     const at::Tensor input = random_images({shape.images, shape.in, shape.height, shape.width}).requires_grad_();
@@ -147,8 +154,9 @@ TEST(CpuConvolutions, LeaveToLibTorchWhatItDoesBetter) {
   EXPECT_TRUE(cpu_doubling_convolution(input, weight).has_value());
   EXPECT_FALSE(cpu_convolution(input, weight, {}, 2).has_value());
   EXPECT_FALSE(cpu_convolution(random_images({2, 4, 5, 5}), weight, {}, 1).has_value()) << "sides that tiles do not fill";
-  EXPECT_FALSE(cpu_convolution(random_images({2, 4, 16, 16}), weight, {}, 1).has_value()) << "more pixels than four channels pay for";
-  EXPECT_FALSE(cpu_doubling_convolution(random_images({2, 4, 32, 32}), weight).has_value());
+  const at::Tensor wider = random_images({24, 24, 3, 3}).requires_grad_();
+  EXPECT_FALSE(cpu_convolution(random_images({2, 24, 16, 16}), wider, {}, 1).has_value()) << "more pixels than 24 channels pay for";
+  EXPECT_FALSE(cpu_doubling_convolution(random_images({2, 24, 32, 32}), wider).has_value());
   EXPECT_FALSE(cpu_convolution(wide(input), wide(weight), {}, 1).has_value());
   EXPECT_FALSE(cpu_convolution(random_images({2, 3, 4, 4}), weight, {}, 1).has_value()) << "channels that do not fit: its error is clearer";
   EXPECT_FALSE(cpu_convolution(input, random_images({4, 4, 5, 5}).requires_grad_(), {}, 1).has_value());
@@ -174,6 +182,27 @@ TEST(CpuConvolutions, RefuseSecondDerivatives) {
   const at::Tensor weight = random_images({4, 4, 3, 3}).requires_grad_();
   const at::Tensor output = cpu_convolution(input, weight, {}, 1)->sum();
   EXPECT_THROW(torch::autograd::grad({output}, {weight}, {}, true, /*create_graph=*/true), Error);
+}
+
+TEST(CpuConvolutions, FewChannelsGiveTheSameBitsWithAnyNumberOfThreadsAndImages) {
+  at::manual_seed(6);
+  const at::Tensor input = random_images({11, 8, 16, 20}).requires_grad_();
+  const at::Tensor weight = random_images({8, 8, 3, 3}).requires_grad_();
+  const auto results = [&](int count) {
+    const Threads threads(count);
+    std::vector<at::Tensor> all;
+    for (const at::Tensor& output : {*cpu_convolution(input, weight, {}, 1), *cpu_doubling_convolution(input, weight)}) {
+      all.push_back(output);
+      for (const at::Tensor& gradient : torch::autograd::grad({output.square().sum()}, {input, weight})) all.push_back(gradient);
+    }
+    return all;
+  };
+  const std::vector<at::Tensor> one = results(1);
+  const std::vector<at::Tensor> two = results(2);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(at::equal(one[i], two[i])) << i;
+  const at::Tensor alone = input.detach().slice(0, 5, 6).contiguous(at::MemoryFormat::ChannelsLast);
+  EXPECT_TRUE(at::equal(*cpu_convolution(alone, weight, {}, 1), one[0].slice(0, 5, 6)));
+  EXPECT_TRUE(at::equal(*cpu_doubling_convolution(alone, weight), one[3].slice(0, 5, 6)));
 }
 
 TEST(CpuConvolutions, GiveTheSameBitsAgain) {

@@ -47,6 +47,53 @@ void expect_product(const MatrixProduct& product, const std::vector<float>& befo
   }
 }
 
+TEST(MatrixProduct, SkipsGapsAfterEveryPart) {
+  for (int turn = 0; turn < 32; ++turn) {
+    const std::int64_t part = std::vector<std::int64_t>{1, 5, 40, 700}[static_cast<std::size_t>(turn % 4)];
+    const std::int64_t rows = turn < 16 ? 13 : 40;
+    const std::int64_t columns = std::vector<std::int64_t>{32, 16, 8, 45}[static_cast<std::size_t>(turn / 4 % 4)];
+    const std::int64_t parts = part == 700 ? 2 : 600 / part;
+    const std::int64_t depth = part * parts;
+    // The same values with and without gaps of 3 steps on the left and 2 rows on the right.
+    const std::vector<float> left = random_values(rows * depth, 1);
+    const std::vector<float> right = random_values(depth * columns, 2);
+    const std::int64_t left_row = (part + 3) * parts;
+    std::vector<float> gapped_left(static_cast<std::size_t>(rows * left_row), NAN);
+    std::vector<float> gapped_right(static_cast<std::size_t>((part + 2) * parts * columns), NAN);
+    for (std::int64_t k = 0; k < depth; ++k) {
+      for (std::int64_t r = 0; r < rows; ++r) {
+        gapped_left[static_cast<std::size_t>(r * left_row + k + k / part * 3)] = left[static_cast<std::size_t>(r * depth + k)];
+      }
+      for (std::int64_t c = 0; c < columns; ++c) {
+        gapped_right[static_cast<std::size_t>((k + k / part * 2) * columns + c)] = right[static_cast<std::size_t>(k * columns + c)];
+      }
+    }
+    std::vector<float> expected(static_cast<std::size_t>(rows * columns));
+    std::vector<float> result(expected.size());
+    MatrixProduct product{.rows = rows,
+                          .columns = columns,
+                          .depth = depth,
+                          .left = left.data(),
+                          .left_row = depth,
+                          .left_step = 1,
+                          .right = right.data(),
+                          .right_step = columns,
+                          .right_column = 1,
+                          .result = expected.data(),
+                          .result_row = columns};
+    multiply(product);
+    product.left = gapped_left.data();
+    product.left_row = left_row;
+    product.right = gapped_right.data();
+    product.result = result.data();
+    product.part = part;
+    product.left_gap = 3;
+    product.right_gap = 2 * columns;
+    multiply(product);
+    for (std::size_t i = 0; i < result.size(); ++i) ASSERT_NEAR(result[i], expected[i], 1e-3) << "parts of " << part << ", " << rows << " rows, " << columns << " columns, value " << i;
+  }
+}
+
 TEST(MatrixProduct, EqualsASumInEveryOrderOfBothMatrices) {
   for (const Sizes& size : kSizes) {
     const std::vector<float> left = random_values(size.rows * size.depth, 1);
