@@ -5,12 +5,10 @@
 #include <ATen/ATen.h>
 
 #include "framework/core/error.h"
+#include "framework/task/detail/pixel_cross_entropy.h"
 
 namespace affinis::task {
 namespace {
-
-/// Labels that cross-entropy leaves out.
-constexpr std::int64_t kIgnored = -100;
 
 void check_same_shape(const at::Tensor& prediction, const at::Tensor& target) {
   AFFINIS_CHECK(prediction.sizes() == target.sizes(), ErrorCode::kData,
@@ -48,10 +46,12 @@ at::Tensor cross_entropy(const at::Tensor& logits, const at::Tensor& labels, con
   AFFINIS_CHECK(logits.dim() == labels.dim() + 1 && logits.size(0) == labels.size(0) && logits.sizes().slice(2) == labels.sizes().slice(1),
                 ErrorCode::kData, "logits of the shape {} do not fit labels of the shape {}; the task's head and example() must agree",
                 c10::str(logits.sizes()), c10::str(labels.sizes()));
+  const at::Tensor numbers = logits.to(at::kFloat);
+  if (const auto losses = detail::cpu_cross_entropy(numbers, labels, mask, class_weights)) return *losses;
   at::Tensor wanted = labels.to(at::kLong);
-  if (mask.defined()) wanted = wanted.masked_fill(mask == 0, kIgnored);
+  if (mask.defined()) wanted = wanted.masked_fill(mask == 0, detail::kIgnoredLabel);
   const at::Tensor weights = class_weights.defined() ? class_weights.to(logits.device(), at::kFloat) : class_weights;
-  const at::Tensor errors = at::cross_entropy_loss(logits.to(at::kFloat), wanted, weights, at::Reduction::None, kIgnored);
+  const at::Tensor errors = at::cross_entropy_loss(numbers, wanted, weights, at::Reduction::None, detail::kIgnoredLabel);
   if (errors.dim() == 1) return mask.defined() ? errors / mask : errors;
   if (!mask.defined()) return errors.flatten(1).mean(1);
   return errors.flatten(1).sum(1).div_(mask.flatten(1).sum(1, false, at::kFloat));

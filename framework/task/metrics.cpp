@@ -9,6 +9,7 @@
 #include <opencv2/imgproc.hpp>
 
 #include "framework/core/error.h"
+#include "framework/task/detail/class_pixels.h"
 
 namespace affinis::task {
 namespace {
@@ -293,23 +294,12 @@ class SegmentationMetrics final : public MetricAccumulator {
   void add(const at::Tensor& prediction, const Batch& batch) override {
     const LabelBatch values(prediction, batch, classes_);
     const std::int64_t plane = values.pixels;
-    std::vector<float> best(static_cast<std::size_t>(plane));
     std::vector<std::int32_t> winner(static_cast<std::size_t>(plane));
     for (std::int64_t image = 0; image < values.images; ++image) {
       const float* logits = values.logits.const_data_ptr<float>() + image * classes_ * plane;
       const std::int64_t* labels = values.labels.const_data_ptr<std::int64_t>() + image * plane;
       const float* mask = values.mask_values(image);
-      std::copy_n(logits, plane, best.begin());
-      std::fill(winner.begin(), winner.end(), 0);
-      for (std::int64_t each = 1; each < classes_; ++each) {
-        const float* logit = logits + each * plane;
-        for (std::size_t i = 0; i < static_cast<std::size_t>(plane); ++i) {
-          if (logit[i] > best[i]) {
-            best[i] = logit[i];
-            winner[i] = static_cast<std::int32_t>(each);
-          }
-        }
-      }
+      detail::likeliest_classes(logits, plane, classes_, plane, winner.data());
       for (std::int64_t i = 0; i < plane; ++i) {
         if (is_valid(mask, i)) ++confusion_[static_cast<std::size_t>(labels[i] * classes_ + winner[static_cast<std::size_t>(i)])];
       }
