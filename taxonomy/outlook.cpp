@@ -28,32 +28,40 @@ Outlook::Outlook(std::vector<std::vector<Evidence>> targets, const OutlookPrior&
     centre.measured /= centre.count;
     centres_.push_back(centre);
   }
-  const Products sums = products();
+  std::vector<Products> each;
+  Products sums;
+  for (std::size_t t = 0; t < targets_.size(); ++t) sums += each.emplace_back(products(t));
   const double belief = 1 / (prior.slope_deviation * prior.slope_deviation);
   double variance = prior.deviation * prior.deviation;
   for (int round = 0; round < kRounds; ++round) {
     const double precision = sums.forecasts / variance + belief;
     slope_ = (sums.both / variance + prior.slope * belief) / precision;
     slope_deviation_ = 1 / std::sqrt(precision);
-    const double squares = sums.measurements - 2 * slope_ * sums.both + slope_ * slope_ * sums.forecasts;
-    variance = (prior.weight * prior.deviation * prior.deviation + squares) / (prior.weight + sums.freedom);
+    variance = (prior.weight * prior.deviation * prior.deviation + sums.left(slope_)) / (prior.weight + sums.freedom);
   }
   deviation_ = std::sqrt(variance);
+  for (const Products& own : each) deviations_.push_back(std::sqrt((prior.target_weight * variance + own.left(slope_)) / (prior.target_weight + own.freedom)));
 }
 
-Outlook::Products Outlook::products() const {
+Outlook::Products& Outlook::Products::operator+=(const Products& other) {
+  forecasts += other.forecasts;
+  both += other.both;
+  measurements += other.measurements;
+  freedom += other.freedom;
+  return *this;
+}
+
+Outlook::Products Outlook::products(std::size_t target) const {
   Products sums;
-  for (std::size_t t = 0; t < targets_.size(); ++t) {
-    if (centres_[t].count < 2) continue;
-    sums.freedom += centres_[t].count - 1;
-    for (const Evidence& evidence : targets_[t]) {
-      if (!tells(evidence)) continue;
-      const double forecast = evidence.forecast - centres_[t].forecast;
-      const double measured = evidence.measured - centres_[t].measured;
-      sums.forecasts += forecast * forecast;
-      sums.both += forecast * measured;
-      sums.measurements += measured * measured;
-    }
+  if (centres_[target].count < 2) return sums;
+  sums.freedom = centres_[target].count - 1;
+  for (const Evidence& evidence : targets_[target]) {
+    if (!tells(evidence)) continue;
+    const double forecast = evidence.forecast - centres_[target].forecast;
+    const double measured = evidence.measured - centres_[target].measured;
+    sums.forecasts += forecast * forecast;
+    sums.both += forecast * measured;
+    sums.measurements += measured * measured;
   }
   return sums;
 }
@@ -72,14 +80,14 @@ std::vector<std::vector<double>> Outlook::draw(RandomStream& stream) const {
   std::vector<std::vector<double>> world;
   const double slope = stream.normal(slope_, slope_deviation_);
   for (std::size_t t = 0; t < targets_.size(); ++t) {
-    const double shift = centres_[t].count > 0 ? stream.normal(0, deviation_ / std::sqrt(centres_[t].count)) : kMissing;
+    const double shift = centres_[t].count > 0 ? stream.normal(0, deviations_[t] / std::sqrt(centres_[t].count)) : kMissing;
     std::vector<double>& values = world.emplace_back();
     for (const Evidence& evidence : targets_[t]) {
       if (!std::isnan(evidence.measured)) {
         values.push_back(evidence.measured);
       } else {
         const double centre = std::isnan(evidence.compared) ? by_forecast(t, evidence.forecast, slope) + shift : evidence.compared;
-        values.push_back(stream.normal(centre, deviation_));
+        values.push_back(stream.normal(centre, deviations_[t]));
       }
     }
   }

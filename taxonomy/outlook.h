@@ -25,17 +25,21 @@ struct OutlookPrior {
   double slope_deviation = 0.3;
   double deviation = 0.35;  ///< of a measurement from what its forecast says
   double weight = 8;        ///< of that deviation: as much as so many measured transfers have
+  double target_weight = 8; ///< of all targets' deviation beside a single target's own measurements
 };
 
 /// What transfers that nobody trained may be worth, learnt from those that were: Bayesian linear regression (Gelman et al., Bayesian Data
-/// Analysis, chapter 14) of measurements on forecasts, with an intercept a target and a slope and a deviation for all.
+/// Analysis, chapter 14) of measurements on forecasts, with an intercept and a deviation a target, the latter
+/// drawn towards that of all, and a slope for all.
 class Outlook {
  public:
   /// Targets without any measured transfer have no expectations but for compared ones.
   Outlook(std::vector<std::vector<Evidence>> targets, const OutlookPrior& prior = {});
 
   double slope() const { return slope_; }
+  /// Of measurements from what forecasts say: over all targets, and of one.
   double deviation() const { return deviation_; }
+  double deviation(std::size_t target) const { return deviations_[target]; }
   /// What was measured; else what is expected: NaN without anything to go by.
   double expected(std::size_t target, std::size_t transfer) const;
   /// One way that it may be, by target and transfer: what was measured, and draws of what was not.
@@ -53,8 +57,12 @@ class Outlook {
     double both = 0;
     double measurements = 0;
     double freedom = 0;
+
+    Products& operator+=(const Products& other);
+    /// Sum of squares of what a slope leaves unexplained.
+    double left(double slope) const { return measurements - 2 * slope * both + slope * slope * forecasts; }
   };
-  Products products() const;
+  Products products(std::size_t target) const;
   double by_forecast(std::size_t target, double forecast, double slope) const;
 
   std::vector<std::vector<Evidence>> targets_;
@@ -62,6 +70,7 @@ class Outlook {
   double slope_ = 1;
   double slope_deviation_ = 0;
   double deviation_ = 0;
+  std::vector<double> deviations_;  ///< by target
 };
 
 /// A tournament in which further networks take part: of two networks that were not both measured, one wins as often as the logistic function of

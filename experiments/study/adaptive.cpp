@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include "experiments/study/forecast.h"
@@ -111,7 +112,9 @@ std::vector<Candidate> after_rung(StudyGraph& study, const std::vector<Candidate
 Prospects forecast(StudyGraph& study, const std::filesystem::path& folder, Logger& logger) {
   Prospects known;
   try {
-    known = prospects(forecast_losses(study, folder, {}, logger));
+    // The workers wait meanwhile.
+    const auto cores = std::min<std::size_t>(study.options().run.devices.size(), std::max(1U, std::thread::hardware_concurrency()));
+    known = prospects(forecast_losses(study, folder, {}, static_cast<std::int64_t>(cores), logger));
   } catch (const Error& error) {
     logger.warning("the search goes without a forecast: {}", error.what());
   }

@@ -140,7 +140,7 @@ taxonomy::LossTable forecast_of(const StudyGraph& study, const std::string& targ
 }  // namespace
 
 std::vector<taxonomy::LossTable> forecast_losses(const StudyGraph& study, const std::filesystem::path& folder,
-                                                 const transfer::ForecastOptions& options, Logger& logger) {
+                                                 const transfer::ForecastOptions& options, std::int64_t threads, Logger& logger) {
   const std::map<std::string, std::filesystem::path> jobs = finished_jobs(folder);
   std::map<std::string, Encoded> sources = read_encodings(jobs);
   AFFINIS_CHECK(!sources.empty(), ErrorCode::kData,
@@ -154,9 +154,7 @@ std::vector<taxonomy::LossTable> forecast_losses(const StudyGraph& study, const 
   Progress progress(logger, "forecast", static_cast<double>(targets.size()));
   std::mutex guard;
   std::size_t done = 0;
-  const run::RunOptions& run = study.options().run;
-  const std::size_t threads = run.devices.size() * static_cast<std::size_t>(run.threads_per_worker);
-  share_out(targets.size(), std::clamp<std::size_t>(threads, 1, std::max(1U, std::thread::hardware_concurrency())), [&](std::size_t i) {
+  share_out(targets.size(), static_cast<std::size_t>(std::max<std::int64_t>(threads, 1)), [&](std::size_t i) {
     run::WorkerMemory memory(kMemoryBytes);
     run::Job job;
     job.name = "forecast";

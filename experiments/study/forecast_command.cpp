@@ -73,7 +73,7 @@ void add_forecast_command(CLI::App& taxonomy, CommandContext& context) {
   command->add_option("--out", flags->out, "transfer table to write (default: RUN/forecast.csv)");
   command->add_option("--pixels", flags->options.pixels, "pixels of each dense label that are read out")->check(CLI::Range(1, 4096))->capture_default_str();
   command->add_option("--seed", flags->options.seed, "where these pixels lie")->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--threads", flags->threads, "threads of the linear algebra")->check(CLI::Range(1, 1024))->capture_default_str();
+  command->add_option("--threads", flags->threads, "threads that share the targets")->check(CLI::Range(1, 1024))->capture_default_str();
   command->add_flag("--json", flags->json, "print the result as one JSON object");
   command->callback([flags, &context] {
     const auto begin = std::chrono::steady_clock::now();
@@ -81,8 +81,7 @@ void add_forecast_command(CLI::App& taxonomy, CommandContext& context) {
     const StudyOptions options = read_study(folder / kExperimentFile, {});
     StudyGraph study(options, load_tasks(options.tasks.plugins));
     study.add_networks();
-    train::set_threads(static_cast<int>(flags->threads));
-    const std::vector<taxonomy::LossTable> tables = forecast_losses(study, folder, flags->options, context.logger);
+    const std::vector<taxonomy::LossTable> tables = forecast_losses(study, folder, flags->options, flags->threads, context.logger);
     taxonomy::AffinityOptions affinity;
     affinity.gain_against = "constant";
     const taxonomy::TransferTable forecast = taxonomy::make_transfer_table(tables, affinity);

@@ -187,13 +187,9 @@ std::vector<DroppedTransfer> wanted_transfers(const StudyGraph& study, const std
   Scores scores(measured, expectations);
   scores.add_taxonomies(study);
   scores.add_best(best);
-  double dearest = 0;
   double one_each = 0;
-  for (const taxonomy::TargetAffinity& target : measured) {
-    const double cost = study.transfer_cost(target.tournament.target);
-    dearest = std::max(dearest, cost);
-    one_each += cost;
-  }
+  for (const taxonomy::TargetAffinity& target : measured) one_each += study.transfer_cost(target.tournament.target);
+  const double usual = one_each / static_cast<double>(measured.size());
   struct Wanted {
     double urgency;  ///< share of worlds over cost
     double cost;
@@ -204,7 +200,7 @@ std::vector<DroppedTransfer> wanted_transfers(const StudyGraph& study, const std
     const double cost = study.transfer_cost(measured[t].tournament.target);
     for (std::size_t i = 0; i < expectations.transfers()[t].size(); ++i) {
       const DroppedTransfer* dropped = expectations.transfers()[t][i].dropped;
-      const double urgency = scores.share(t, i) * dearest / cost;
+      const double urgency = scores.share(t, i) * usual / cost;
       if (dropped != nullptr && urgency >= study.options().search.plausible) wanted.push_back({urgency, cost, dropped});
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <vector>
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -28,6 +29,7 @@ constexpr std::int64_t kFewPixels = 64;
 constexpr std::int64_t kManyChannels = 32;  ///< what it takes beyond few pixels
 constexpr std::int64_t kMostTransformed = std::int64_t{1} << 22;  ///< values: 16 MiB
 constexpr std::int64_t kMostChannelsToDouble = 32;
+constexpr std::int64_t kChannelsTogether = 32;  ///< whose transformed filters stay in the second cache
 constexpr std::int64_t kMultiplicationsToShare = std::int64_t{1} << 17;  ///< that are worth a thread of their own
 
 /// A channels-last tensor as the matrix that it is in memory: [N, C, H, W] -> [N H W, C].
@@ -141,15 +143,106 @@ torch::Tensor transformed(const torch::Tensor& images, void (*transform)(const T
   return result;
 }
 
+/// Calls work(first, count, a thread's memory) for blocks of channels, on LibTorch's threads.
+template <typename Work>
+void for_each_block(std::int64_t channels, std::int64_t multiplications, const Work& work) {
+  const std::int64_t blocks = (channels + kChannelsTogether - 1) / kChannelsTogether;
+  const std::int64_t grain = 1 + kMultiplicationsToShare / (kTilePlaces * kChannelsTogether * multiplications);
+  at::parallel_for(0, blocks, grain, [&](std::int64_t begin, std::int64_t end) {
+    thread_local std::vector<float> memory;
+    for (std::int64_t first = begin * kChannelsTogether; first < std::min(channels, end * kChannelsTogether); first += kChannelsTogether) {
+      work(first, std::min(kChannelsTogether, channels - first), memory);
+    }
+  });
+}
+
+/// For each place, tiles times a block of filters into columns `first` and following of the result: [16, T, depth] and [16] matrices of `columns`.
+void multiply_places(const torch::Tensor& tiles, const float* filters, std::int64_t columns, std::int64_t step, std::int64_t column, std::int64_t first,
+                     const torch::Tensor& result) {
+  const std::int64_t depth = tiles.size(2);
+  MatrixProduct product{.rows = tiles.size(1),
+                        .columns = columns,
+                        .depth = depth,
+                        .left = values(tiles),
+                        .left_row = depth,
+                        .left_step = 1,
+                        .right = filters,
+                        .right_step = step,
+                        .right_column = column,
+                        .result = writable(result) + first,
+                        .result_row = result.size(2)};
+  for (std::int64_t place = 0; place < kTilePlaces; ++place) {
+    product.right_next = place + 1 < kTilePlaces ? product.right + columns * depth : nullptr;
+    multiply(product);
+    product.left += tiles.stride(0);
+    product.right += columns * depth;
+    product.result += result.stride(0);
+  }
+}
+
+/// Products of tiles [16, T, C] and filters: [16, T, O]. A few filters at a time are transformed and used at once: all of them would have to come
+/// back from the memory beyond the caches, for the backward pass once more.
+torch::Tensor outputs_of(const torch::Tensor& tiles, const torch::Tensor& weight) {
+  const std::int64_t outputs = weight.size(0);
+  const std::int64_t channels = weight.size(1);
+  torch::Tensor result = plain({kTilePlaces, tiles.size(1), outputs}, tiles);
+  for_each_block(outputs, tiles.size(1) * channels, [&](std::int64_t first, std::int64_t count, std::vector<float>& filters) {
+    filters.resize(static_cast<std::size_t>(kTilePlaces * count * channels));
+    transform_filters(count, channels, channels, values(weight) + first * 9 * channels, filters.data());
+    multiply_places(tiles, filters.data(), count, 1, channels, first, result);
+  });
+  return result;
+}
+
+/// Products of transformed gradients [16, T, O] and filters: [16, T, C].
+torch::Tensor inputs_of(const torch::Tensor& tiles, const torch::Tensor& weight) {
+  const std::int64_t outputs = weight.size(0);
+  const std::int64_t channels = weight.size(1);
+  torch::Tensor result = plain({kTilePlaces, tiles.size(1), channels}, tiles);
+  for_each_block(channels, tiles.size(1) * outputs, [&](std::int64_t first, std::int64_t count, std::vector<float>& filters) {
+    filters.resize(static_cast<std::size_t>(kTilePlaces * count * outputs));
+    transform_filters(outputs, count, channels, values(weight) + first, filters.data());
+    multiply_places(tiles, filters.data(), count, count, 1, first, result);
+  });
+  return result;
+}
+
+/// Products of transformed gradients [16, T, O] and tiles [16, T, C], transformed back into the gradient of the filters.
+void filters_gradient(const torch::Tensor& gradients, const torch::Tensor& tiles, const torch::Tensor& weight_gradient) {
+  const std::int64_t outputs = gradients.size(2);
+  const std::int64_t channels = tiles.size(2);
+  const std::int64_t depth = tiles.size(1);
+  for_each_block(channels, outputs * depth, [&](std::int64_t first, std::int64_t count, std::vector<float>& products) {
+    products.resize(static_cast<std::size_t>(kTilePlaces * outputs * count));
+    MatrixProduct product{.rows = outputs,
+                          .columns = count,
+                          .depth = depth,
+                          .left = values(gradients),
+                          .left_row = 1,
+                          .left_step = outputs,
+                          .right = values(tiles) + first,
+                          .right_step = channels,
+                          .right_column = 1,
+                          .result = products.data(),
+                          .result_row = count};
+    for (std::int64_t place = 0; place < kTilePlaces; ++place) {
+      product.right_next = place + 1 < kTilePlaces ? product.right + tiles.stride(0) : nullptr;
+      multiply(product);
+      product.left += gradients.stride(0);
+      product.right += tiles.stride(0);
+      product.result += outputs * count;
+    }
+    transform_filter_gradient(outputs, count, channels, products.data(), writable(weight_gradient) + first);
+  });
+}
+
 class Winograd : public torch::autograd::Function<Winograd> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight,
                                const std::optional<torch::Tensor>& bias) {
-    const torch::Tensor filters = plain({kTilePlaces, weight.size(0), weight.size(1)}, weight);
-    transform_filters(weight.size(0), weight.size(1), values(weight), writable(filters));
-    context->save_for_backward({input, weight, filters});
+    context->save_for_backward({input, weight});
     context->saved_data["bias"] = bias.has_value();
-    const torch::Tensor products = product(transformed(input, input_to_tiles), filters.transpose(1, 2));
+    const torch::Tensor products = outputs_of(transformed(input, input_to_tiles), weight);
     torch::Tensor output = channels_last({input.size(0), weight.size(0), input.size(2), input.size(3)}, input);
     tiles_to_output(tiles_of(output), values(products), bias ? values(*bias) : nullptr, writable(output));
     return output;
@@ -158,7 +251,7 @@ class Winograd : public torch::autograd::Function<Winograd> {
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
     refuse_second_derivatives();
     const auto saved = context->get_saved_variables();
-    const torch::Tensor &input = saved[0], &weight = saved[1], &filters = saved[2];
+    const torch::Tensor &input = saved[0], &weight = saved[1];
     const torch::Tensor gradient = as_rows(gradients[0]);
     const torch::Tensor tiles = transformed(gradient, output_gradient_to_tiles);
     torch::Tensor input_gradient;
@@ -166,13 +259,12 @@ class Winograd : public torch::autograd::Function<Winograd> {
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = channels_last(input.sizes(), input);
-      tiles_to_input_gradient(tiles_of(input), values(product(tiles, filters)), writable(input_gradient));
+      tiles_to_input_gradient(tiles_of(input), values(inputs_of(tiles, weight)), writable(input_gradient));
     }
     if (context->needs_input_grad(1)) {
       // The input is transformed again: saved, it would take four times the input's memory until here.
-      const torch::Tensor products = product(tiles.transpose(1, 2), transformed(input, input_to_tiles));
       weight_gradient = at::empty_like(weight);
-      transform_filter_gradient(weight.size(0), weight.size(1), values(products), writable(weight_gradient));
+      filters_gradient(tiles, transformed(input, input_to_tiles), weight_gradient);
     }
     if (context->saved_data["bias"].toBool() && context->needs_input_grad(2)) bias_gradient = rows_of(gradient).sum(0);
     return {input_gradient, weight_gradient, bias_gradient};

@@ -178,15 +178,15 @@ void output_gradient_to_tiles(const Tiles& tiles, const float* images, float* tr
   });
 }
 
-void transform_filters(std::int64_t outputs, std::int64_t channels, const float* filters, float* transformed) {
+void transform_filters(std::int64_t outputs, std::int64_t channels, std::int64_t pitch, const float* filters, float* transformed) {
   for (std::int64_t o = 0; o < outputs; ++o) {
-    filter_square(taps<const float*>(filters, o, channels), places<float*>(transformed, o, outputs, channels), channels);
+    filter_square(taps<const float*>(filters, o, pitch), places<float*>(transformed, o, outputs, channels), channels);
   }
 }
 
-void transform_filter_gradient(std::int64_t outputs, std::int64_t channels, const float* transformed, float* filters) {
+void transform_filter_gradient(std::int64_t outputs, std::int64_t channels, std::int64_t pitch, const float* transformed, float* filters) {
   for (std::int64_t o = 0; o < outputs; ++o) {
-    filter_gradient_square(places<const float*>(transformed, o, outputs, channels), taps<float*>(filters, o, channels), channels);
+    filter_gradient_square(places<const float*>(transformed, o, outputs, channels), taps<float*>(filters, o, pitch), channels);
   }
 }
 

@@ -56,6 +56,30 @@ TEST(Outlook, WeighsPriorAndMeasurementsAsBayesDoes) {
   EXPECT_NEAR(outlook.expected(0, 3), 1.7 / 3 + slope * (2 - 4.0 / 3), 1e-9);
 }
 
+TEST(Outlook, ATargetOfLargeSurprisesIsLessCertain) {
+  // The first target follows its forecasts exactly, the second's measurements are 1 off by turns.
+  std::vector<std::vector<Evidence>> targets(3);
+  for (int i = 0; i < 8; ++i) {
+    targets[0].push_back({.measured = i * 1.0, .forecast = i * 1.0});
+    targets[1].push_back({.measured = i * 1.0 + (i % 4 == 1 || i % 4 == 2 ? 1 : -1), .forecast = i * 1.0});
+  }
+  targets[2].push_back({.measured = 0, .forecast = 0});
+  const OutlookPrior prior;
+  const Outlook outlook(targets, prior);
+  const double slope = outlook.slope();
+  double left[2] = {};
+  for (int t = 0; t < 2; ++t) {
+    double mean = 0;
+    for (const Evidence& each : targets[static_cast<std::size_t>(t)]) mean += each.measured / 8;
+    for (const Evidence& each : targets[static_cast<std::size_t>(t)]) left[t] += std::pow(each.measured - mean - slope * (each.forecast - 3.5), 2);
+  }
+  const double all = std::pow(outlook.deviation(), 2);
+  for (std::size_t t = 0; t < 2; ++t) EXPECT_NEAR(outlook.deviation(t), std::sqrt((prior.target_weight * all + left[t]) / (prior.target_weight + 7)), 1e-9);
+  EXPECT_LT(outlook.deviation(0), outlook.deviation());
+  EXPECT_GT(outlook.deviation(1), outlook.deviation());
+  EXPECT_NEAR(outlook.deviation(2), outlook.deviation(), 1e-12) << "one measurement says nothing of surprises";
+}
+
 TEST(Outlook, AComparisonSpeaksForItself) {
   const Outlook outlook({{{.measured = -1, .forecast = 0}, {.forecast = 0, .compared = -5}, {}}});
   EXPECT_EQ(outlook.expected(0, 1), -5);

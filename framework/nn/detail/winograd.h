@@ -29,9 +29,9 @@ void tiles_to_output(const Tiles& tiles, const float* transformed, const float* 
 /// Its transpose. [N, H, W, O] -> [16, T, O].
 void output_gradient_to_tiles(const Tiles& tiles, const float* images, float* transformed);
 
-/// [O, 3, 3, C] -> [16, O, C].
-void transform_filters(std::int64_t outputs, std::int64_t channels, const float* filters, float* transformed);
-/// Its transpose. [16, O, C] -> [O, 3, 3, C].
-void transform_filter_gradient(std::int64_t outputs, std::int64_t channels, const float* transformed, float* filters);
+/// `channels` of each filter's, which has `pitch`. [O, 3, 3, C] -> [16, O, channels].
+void transform_filters(std::int64_t outputs, std::int64_t channels, std::int64_t pitch, const float* filters, float* transformed);
+/// Its transpose. [16, O, channels] -> [O, 3, 3, C].
+void transform_filter_gradient(std::int64_t outputs, std::int64_t channels, std::int64_t pitch, const float* transformed, float* filters);
 
 }  // namespace affinis::nn::detail
