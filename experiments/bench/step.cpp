@@ -23,6 +23,7 @@
 #include "framework/core/error.h"
 #include "framework/nn/networks.h"
 #include "framework/train/optimizer.h"
+#include "framework/train/tensor_memory.h"
 #include "framework/train/trainer.h"
 
 namespace {
@@ -47,6 +48,7 @@ std::vector<nn::NamedTensor> joined(std::vector<nn::NamedTensor> first, const st
 
 /// Prints the milliseconds of each step: wall clock, processor time.
 void time_steps(const Arguments& arguments) {
+  train::keep_tensor_memory();
   train::set_threads(arguments.threads);
   const nn::Scale scale = nn::scale_by_name(arguments.scale);
   const auto encoder = nn::make_encoder({.width = scale.width});

@@ -173,9 +173,9 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
   const run::JobKinds kinds = study_job_kinds(options, registry);
 
   study.add_networks();
-  auto crew = std::make_unique<run::Crew>();
+  run::Crew crew;
   const auto stage = [&](std::int64_t order) {
-    return [&, order] { return run_stage(study, order, folder, kinds, place, logger, *crew); };
+    return [&, order] { return run_stage(study, order, folder, kinds, place, logger, crew); };
   };
   const auto search = [&](const std::vector<Candidate>& candidates, std::int64_t order) {
     if (options.search.adaptive) return search_adaptively(study, candidates, order, folder, stage(order), logger);
@@ -193,7 +193,7 @@ void run_study(const StudyOptions& chosen, const std::filesystem::path& folder, 
     run = stage(options.search.max_order)();
   }
   if (options.search.adaptive) run = end_search(study, std::move(run), stage(options.search.max_order), logger);
-  crew.reset();
+  crew.dismiss();
   write_study_results(study, run, folder, logger);
   require_complete(run, folder);
 }

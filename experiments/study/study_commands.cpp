@@ -25,6 +25,7 @@
 #include "framework/run/run_lock.h"
 #include "framework/run/slurm.h"
 #include "framework/run/status.h"
+#include "framework/train/tensor_memory.h"
 
 namespace affinis::experiments {
 namespace {
@@ -267,6 +268,7 @@ void add_worker_command(CLI::App& app) {
   command->add_option("--device", arguments->device);
   command->add_option("--threads", arguments->threads);
   command->callback([arguments] {
+    train::keep_tensor_memory();
     const StudyOptions options = read_study(std::filesystem::path(arguments->folder) / kExperimentFile, {});
     const run::JobKinds kinds = study_job_kinds(options, load_tasks(options.tasks.plugins));
     Logger silent;

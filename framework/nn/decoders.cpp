@@ -68,7 +68,7 @@ struct DecoderImpl : torch::nn::Module {
     torch::Tensor x = representation.contiguous(at::MemoryFormat::ChannelsLast);
     for (DecoderLayer& layer : layers) x = layer(x);
     x = output(x);
-    return tanh ? x.tanh() : x;
+    return tanh ? detail::bounded(x) : x;
   }
 
   bool tanh;

@@ -19,12 +19,24 @@ class Padded {
   Padded(std::int64_t height, std::int64_t width, std::int64_t channels, std::int64_t before, std::int64_t after)
       : pitch((width + before + after) * channels),
         height_(height),
+        width_(width),
         row_(width * channels),
         first_(before * (pitch + channels)),
         values_(static_cast<std::size_t>((height + before + after) * pitch + kLanes * channels)) {}
 
   void fill(const float* image) {
     for (std::int64_t y = 0; y < height_; ++y) std::copy_n(image + y * row_, row_, values_.data() + first_ + y * pitch);
+  }
+  /// From planes [C, H, W].
+  void fill_from_planes(const float* planes) {
+    const std::int64_t channels = row_ / width_;
+    for (std::int64_t c = 0; c < channels; ++c) {
+      for (std::int64_t y = 0; y < height_; ++y) {
+        float* const to = values_.data() + first_ + y * pitch + c;
+        const float* const from = planes + (c * height_ + y) * width_;
+        for (std::int64_t x = 0; x < width_; ++x) to[x * channels] = from[x];
+      }
+    }
   }
   /// Row `y` from its left padding on, counted with the padding above.
   const float* row(std::int64_t y) const { return values_.data() + y * pitch; }
@@ -33,6 +45,7 @@ class Padded {
 
  private:
   std::int64_t height_;
+  std::int64_t width_;
   std::int64_t row_;
   std::int64_t first_;
   std::vector<float> values_;
@@ -111,15 +124,17 @@ void add_outer_products(const Padded& seen, std::int64_t y, std::int64_t left_st
             .right_gap = right_gap});
 }
 
-/// A convolution of an image that is seen through `band`.
-void convolve(const DirectConvolution& shape, std::int64_t channels, std::int64_t outputs, std::int64_t pixels, const float* input, Band& band, float* output) {
+/// A convolution of images that are seen through `band`; fill(padded, image) brings one.
+template <typename Fill>
+void convolve(const DirectConvolution& shape, std::int64_t channels, std::int64_t outputs, std::int64_t pixels, const Band& band, const Fill& fill,
+              float* output) {
   Padded padded(shape.height, shape.width, channels, 1, 1);
   // Rows follow each other without a break where blocks fit into them: more rows of the left matrix at a time, and some outputs that nobody wants.
   const std::int64_t length = (shape.width + 2) * outputs;
   const std::int64_t most = (shape.width + 2) % pixels == 0 ? std::clamp<std::int64_t>(kValuesTogether / length, 1, shape.height) : 1;
   std::vector<float> rows(static_cast<std::size_t>(most * length));
   for (std::int64_t image = 0; image < shape.images; ++image) {
-    padded.fill(input + image * shape.height * shape.width * channels);
+    fill(padded, image);
     for (std::int64_t y = 0; y < shape.height; y += most) {
       const std::int64_t count = std::min(most, shape.height - y);
       sum_of_rows(padded, y, band, 0, kTaps, (count * (shape.width + 2) - 2) / pixels, pixels * channels, rows.data());
@@ -132,6 +147,15 @@ void convolve(const DirectConvolution& shape, std::int64_t channels, std::int64_
 
 std::int64_t weight_at(std::int64_t first, std::int64_t ky, std::int64_t kx, std::int64_t last, std::int64_t lasts) {
   return ((first * kTaps + ky) * kTaps + kx) * lasts + last;
+}
+
+/// What inputs see of outputs: weights turned around by half, the channels exchanged.
+Band seen_from_inputs(const DirectConvolution& shape, std::int64_t pixels, const float* weight) {
+  Band band(kTaps, (pixels + kTaps - 1) * shape.outputs, pixels * shape.channels);
+  for_each_weight(pixels, 1, shape.outputs, shape.channels, [&](auto ky, auto row, auto column, auto c, auto kx, auto o) {
+    band.at(ky, row, column) = weight[weight_at(o, kTaps - 1 - ky, kTaps - 1 - kx, c, shape.channels)];
+  });
+  return band;
 }
 
 /// The pairs of taps of a doubling: the output pixel 2 y + row comes from input pixels y and, with `next`, y + 1.
@@ -163,17 +187,20 @@ void direct_forward(const DirectConvolution& shape, const float* input, const fl
   for_each_weight(pixels, 1, shape.channels, shape.outputs, [&](auto ky, auto row, auto column, auto o, auto kx, auto c) {
     band.at(ky, row, column) = weight[weight_at(o, ky, kx, c, shape.channels)];
   });
-  convolve(shape, shape.channels, shape.outputs, pixels, input, band, output);
+  convolve(shape, shape.channels, shape.outputs, pixels, band,
+           [&](Padded& padded, std::int64_t image) { padded.fill(input + image * shape.height * shape.width * shape.channels); }, output);
 }
 
 void direct_input_gradient(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
   const std::int64_t pixels = pixels_together(shape.channels, shape.width);
-  Band band(kTaps, (pixels + kTaps - 1) * shape.outputs, pixels * shape.channels);
-  // Turned around by half, and the channels exchanged.
-  for_each_weight(pixels, 1, shape.outputs, shape.channels, [&](auto ky, auto row, auto column, auto c, auto kx, auto o) {
-    band.at(ky, row, column) = weight[weight_at(o, kTaps - 1 - ky, kTaps - 1 - kx, c, shape.channels)];
-  });
-  convolve(shape, shape.outputs, shape.channels, pixels, gradient, band, input_gradient);
+  convolve(shape, shape.outputs, shape.channels, pixels, seen_from_inputs(shape, pixels, weight),
+           [&](Padded& padded, std::int64_t image) { padded.fill(gradient + image * shape.height * shape.width * shape.outputs); }, input_gradient);
+}
+
+void direct_input_gradient_of_planes(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
+  const std::int64_t pixels = pixels_together(shape.channels, shape.width);
+  convolve(shape, shape.outputs, shape.channels, pixels, seen_from_inputs(shape, pixels, weight),
+           [&](Padded& padded, std::int64_t image) { padded.fill_from_planes(gradient + image * shape.height * shape.width * shape.outputs); }, input_gradient);
 }
 
 void add_direct_weight_gradient(const DirectConvolution& shape, const float* input, const float* gradient, float* weight_gradient) {

@@ -21,6 +21,7 @@
 #include <ATen/ops/relu.h>
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/sum.h>
+#include <ATen/ops/tanh.h>
 #include <ATen/ops/tensor.h>
 #include <ATen/ops/var.h>
 #include <ATen/ops/zeros.h>
@@ -28,6 +29,8 @@
 
 #include "framework/nn/detail/cpu_convolutions.h"
 #include "framework/nn/detail/cpu_path.h"
+#include "framework/nn/detail/direct_convolution.h"
+#include "framework/nn/detail/hyperbolic_tangent.h"
 #include "framework/nn/detail/kernels.h"
 #include "framework/nn/detail/narrow_convolution.h"
 #include "framework/nn/detail/planar_convolution.h"
@@ -251,8 +254,12 @@ class Outputs : public torch::autograd::Function<Outputs> {
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = at::empty_like(input);
-      (shape.possible() ? narrow_input_gradient : planar_input_gradient)(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(),
-                                                                         input_gradient.mutable_data_ptr<float>());
+      if (shape.possible()) {
+        direct_input_gradient_of_planes({shape.images, shape.height, shape.width, shape.channels, shape.outputs}, gradient.const_data_ptr<float>(),
+                                        weight.const_data_ptr<float>(), input_gradient.mutable_data_ptr<float>());
+      } else {
+        planar_input_gradient(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(), input_gradient.mutable_data_ptr<float>());
+      }
     }
     if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
       weight_gradient = at::empty_like(weight);
@@ -264,7 +271,33 @@ class Outputs : public torch::autograd::Function<Outputs> {
   }
 };
 
+/// tanh of any dense float32 tensor on the CPU.
+class HyperbolicTangent : public torch::autograd::Function<HyperbolicTangent> {
+ public:
+  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input) {
+    torch::Tensor output = at::empty_like(input);
+    hyperbolic_tangent(input.const_data_ptr<float>(), input.numel(), output.mutable_data_ptr<float>());
+    context->save_for_backward({output});
+    return output;
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
+    refuse_second_derivatives();
+    const torch::Tensor output = context->get_saved_variables()[0];
+    torch::Tensor result = at::empty_like(output);
+    torch::Tensor gradient = gradients[0];
+    if (gradient.strides() != output.strides()) gradient = at::empty_like(output).copy_(gradient);
+    hyperbolic_tangent_gradient(gradient.const_data_ptr<float>(), output.const_data_ptr<float>(), output.numel(), result.mutable_data_ptr<float>());
+    return {result};
+  }
+};
+
 }  // namespace
+
+torch::Tensor bounded(const torch::Tensor& values) {
+  const bool ours = values.is_cpu() && values.scalar_type() == at::kFloat && values.is_non_overlapping_and_dense() && at::get_num_threads() == 1;
+  return ours ? HyperbolicTangent::apply(values) : at::tanh(values);
+}
 
 ConvolutionImpl::ConvolutionImpl(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride_, bool with_bias)
     : stride(stride_), weight(register_parameter("weight", at::zeros({out, in, kernel, kernel}))) {

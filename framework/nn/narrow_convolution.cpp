@@ -115,19 +115,6 @@ AFFINIS_SIMD void sum_channels(float* values, std::int64_t count, std::int64_t c
   for (std::int64_t i = 0; i < count; ++i) result[i] = start + values[i];
 }
 
-/// Adds one output's share of a row of the input's gradient, from its repeated gradients.
-AFFINIS_SIMD void add_row_gradient(const Rows& rows, const float* weights, std::int64_t length, std::int64_t channels, bool first,
-                                   float* result) {
-  for (std::int64_t i = 0; i < length; i += kLanes) {
-    Vector sums[3] = {};
-    if (!first) sums[0] = vector_at(result + i);
-    for (std::int64_t tap = 0; tap < kTaps; ++tap) {
-      sums[tap / 3] += vector_at(rows[static_cast<std::size_t>(tap / 3)] + i + tap % 3 * channels) * vector_at(weights + (kTaps - 1 - tap) * kLanes);
-    }
-    vector_at(result + i) = sums[0] + sums[1] + sums[2];
-  }
-}
-
 template <std::int64_t kOutputs>
 inline __attribute__((always_inline)) void weight_products(const Rows& rows, const float* gradients, std::int64_t length, std::int64_t channels,
                                                            float* sums) {
@@ -168,25 +155,6 @@ void narrow_forward(const NarrowConvolution& shape, const float* input, const fl
       for (std::int64_t o = 0; o < shape.outputs; ++o) {
         sum_channels(values.data() + o * length, length, shape.channels, bias[o],
                      output + ((image * shape.outputs + o) * shape.height + y) * shape.width);
-      }
-    }
-  }
-}
-
-void narrow_input_gradient(const NarrowConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
-  const std::int64_t length = shape.width * shape.channels;
-  const std::vector<float> weights = tiled_weights(shape, weight);
-  RowWindow window(shape);
-  for (std::int64_t image = 0; image < shape.images; ++image) {
-    for (std::int64_t o = 0; o < shape.outputs; ++o) {
-      const auto repeat = [&](std::int64_t y, float* row) {
-        repeat_row(gradient + ((image * shape.outputs + o) * shape.height + y) * shape.width, shape.width, shape.channels, row);
-      };
-      window.begin(repeat);
-      for (std::int64_t y = 0; y < shape.height; ++y) {
-        window.advance(y, repeat);
-        add_row_gradient(window.rows(), weights.data() + o * kTaps * kLanes, length, shape.channels, o == 0,
-                         input_gradient + (image * shape.height + y) * length);
       }
     }
   }

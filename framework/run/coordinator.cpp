@@ -79,6 +79,11 @@ class Coordinator {
       slots_.push_back({.device = device, .worker = crew ? crew->take(device) : nullptr});
       slots_.back().ready = slots_.back().worker != nullptr;
     }
+    if (crew) {
+      for (const auto& [group, at] : crew->owners) {
+        if (at < slots_.size() && slots_[at].ready) schedule_.own(group, at);
+      }
+    }
     if (batch) withhold_all_but(batch->jobs);
     publish(true);
   }
@@ -335,6 +340,7 @@ class Coordinator {
   }
 
   void keep_workers() {
+    crew_->owners = schedule_.owners();
     for (Slot& slot : slots_) {
       if (slot.is_idle()) crew_->keep(slot.device, std::move(slot.worker));
     }

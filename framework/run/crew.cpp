@@ -11,11 +11,15 @@ Crew::~Crew() {
   using Clock = std::chrono::steady_clock;
   constexpr std::chrono::seconds kPatience{2};
   constexpr std::chrono::milliseconds kPause{2};
-  for (auto& [device, worker] : idle_) worker->close_input();
+  dismiss();
   // Those that do not end by themselves are killed by their destructors.
   const auto give_up = Clock::now() + kPatience;
   const auto lives = [](auto& entry) { return !entry.second->ended(); };
   while (std::any_of(idle_.begin(), idle_.end(), lives) && Clock::now() < give_up) std::this_thread::sleep_for(kPause);
+}
+
+void Crew::dismiss() {
+  for (auto& [device, worker] : idle_) worker->close_input();
 }
 
 std::shared_ptr<const RunLock> Crew::lock(const std::filesystem::path& folder) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <memory>
@@ -24,8 +25,13 @@ class Crew {
   std::shared_ptr<const RunLock> lock(const std::filesystem::path& folder);
   /// A worker that waits for jobs on the device; null when there is none.
   std::unique_ptr<WorkerProcess> take(const std::string& device);
+  /// The workers may end, which takes them a while; the destructor waits for it.
+  void dismiss();
   /// An idle worker to keep.
   void keep(const std::string& device, std::unique_ptr<WorkerProcess> worker);
+
+  /// Which of a call's devices, by number, had a job of each group last (Schedule::owners): its worker still has what these jobs share.
+  std::map<std::string, std::size_t> owners;
 
  private:
   // Declared before the workers: let go after they are gone.

@@ -36,6 +36,10 @@ class Schedule {
   std::vector<std::string> give_up(const std::string& name);
   /// A job that has not begun will never run. Returns what can now never run either, in the order of the graph.
   std::vector<std::string> withhold(const std::string& name);
+  /// The worker has what the group's jobs share, from an earlier schedule.
+  void own(const std::string& group, std::size_t worker) { owner_[group] = worker; }
+  /// The worker that had a job of each group last.
+  const std::map<std::string, std::size_t>& owners() const { return owner_; }
   /// The worker lost its memory: nothing ties groups to it any more.
   void forget_groups(std::size_t worker);
 
@@ -55,7 +59,7 @@ class Schedule {
   std::vector<State> state_;
   std::set<std::size_t> ready_;
   std::size_t running_ = 0;
-  std::map<std::string, std::size_t> owner_;       ///< the worker that had a job of the group last
+  std::map<std::string, std::size_t> owner_;       ///< by group
   std::map<std::size_t, std::string> last_group_;  ///< by worker
 };
 

@@ -18,6 +18,8 @@ struct DirectConvolution {
 
 void direct_forward(const DirectConvolution& shape, const float* input, const float* weight, float* output);
 void direct_input_gradient(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient);
+/// The same of a gradient [N, O, H, W].
+void direct_input_gradient_of_planes(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient);
 /// Adds the images' share.
 void add_direct_weight_gradient(const DirectConvolution& shape, const float* input, const float* gradient, float* weight_gradient);
 

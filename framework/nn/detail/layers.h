@@ -71,6 +71,9 @@ struct NormImpl : torch::nn::Module, StatesInitialRule {
 };
 TORCH_MODULE(Norm);
 
+/// tanh, as a decoder's output is bounded.
+torch::Tensor bounded(const torch::Tensor& values);
+
 /// A dense layer; without bias where a Norm follows.
 struct LinearImpl : torch::nn::Module, StatesInitialRule {
   LinearImpl(std::int64_t in, std::int64_t out, bool bias, InitialRule rule);

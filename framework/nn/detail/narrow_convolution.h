@@ -21,7 +21,6 @@ struct NarrowConvolution {
 };
 
 void narrow_forward(const NarrowConvolution& shape, const float* input, const float* weight, const float* bias, float* output);
-void narrow_input_gradient(const NarrowConvolution& shape, const float* gradient, const float* weight, float* input_gradient);
 /// `bias_gradient` has one value an output.
 void narrow_weight_gradient(const NarrowConvolution& shape, const float* input, const float* gradient, float* weight_gradient,
                             float* bias_gradient);
