@@ -160,8 +160,8 @@ const std::vector<OptionField>& SearchOptions::fields() {
              "adaptive: linear readouts of the encoded images say which first-order transfers are begun with and what the others may be worth; off, or for "
              "targets of which they say nothing, rungs do"),
       option("plausible", &SearchOptions::plausible,
-             "adaptive: a dropped transfer is trained after all when it matters in this share of the worlds that are drawn from what is known (times its "
-             "cost over the average one's); lower: more is trained, less can be missed",
+             "adaptive: dropped transfers are trained after all when one matters in this share of the worlds that are drawn from what is known (times its "
+             "cost over the average one's), with those that matter three fifths as much; lower: more is trained, less can be missed",
              {.minimum = 0.001, .maximum = 1}),
       option("rungs", &SearchOptions::rungs,
              "adaptive, for targets without a forecast and for higher orders: shares of a transfer's steps after which the worse half is dropped, ascending",

@@ -66,7 +66,7 @@ struct SearchOptions {
   std::int64_t seeds = 1;  ///< trainings of each transfer and of the baselines on the transfer split, with seeds one after another
   bool adaptive = false;                      ///< only the transfers that might matter instead of all
   bool forecast = true;                       ///< adaptive: readouts of encoded images say what to begin with
-  double plausible = 0.15;      ///< share of drawn worlds in which a dropped transfer matters from which on it is trained after all
+  double plausible = 0.2;       ///< share of drawn worlds in which a dropped transfer matters from which on it is trained after all
   std::vector<double> rungs = {0.125, 0.25, 0.5};  ///< shares of the steps after which transfers are dropped
   bool scratch = true;
   bool shallow = true;

@@ -19,6 +19,7 @@ namespace affinis::experiments {
 namespace {
 
 constexpr std::size_t kWorlds = 256;
+constexpr double kWorthwhile = 0.6;  // of what begins a round: few are left for a short one after it
 constexpr double kClearly = 0.2;  // of the logarithm of an affinity: about what another test set changes
 
 using Values = std::vector<std::vector<double>>;  ///< by target and transfer
@@ -201,10 +202,11 @@ std::vector<DroppedTransfer> wanted_transfers(const StudyGraph& study, const std
     for (std::size_t i = 0; i < expectations.transfers()[t].size(); ++i) {
       const DroppedTransfer* dropped = expectations.transfers()[t][i].dropped;
       const double urgency = scores.share(t, i) * usual / cost;
-      if (dropped != nullptr && urgency >= study.options().search.plausible) wanted.push_back({urgency, cost, dropped});
+      if (dropped != nullptr && urgency >= kWorthwhile * study.options().search.plausible) wanted.push_back({urgency, cost, dropped});
     }
   }
   std::stable_sort(wanted.begin(), wanted.end(), [](const Wanted& a, const Wanted& b) { return a.urgency > b.urgency; });
+  if (wanted.empty() || wanted.front().urgency < study.options().search.plausible) return {};
   // Each tells something of the others, but workers wait for one another before anybody asks again.
   std::vector<DroppedTransfer> result;
   double spent = 0;
