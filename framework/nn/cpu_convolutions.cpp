@@ -6,10 +6,7 @@
 
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
-#include <ATen/ops/addmm.h>
-#include <ATen/ops/bmm.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/mm.h>
 #include <ATen/ops/sum.h>
 #include <ATen/ops/zeros.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -57,30 +54,22 @@ torch::Tensor channels_last(torch::IntArrayRef shape, const torch::Tensor& like)
 const float* values(const torch::Tensor& tensor) { return tensor.const_data_ptr<float>(); }
 float* writable(const torch::Tensor& tensor) { return tensor.mutable_data_ptr<float>(); }
 
-/// [M, K] and [K, N] -> [M, N], or B of them, [B, M, K] and [B, K, N] -> [B, M, N]. In the right matrices rows or columns have no gaps.
+/// [M, K] and [K, N] -> [M, N]. In the right matrix rows or columns have no gaps.
 torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, const std::optional<torch::Tensor>& bias = {}) {
-#ifndef _OPENMP
-  // Several threads are those of LibTorch, which shares its own products out.
-  if (at::get_num_threads() > 1) {
-    if (left.dim() == 3) return at::bmm(left, right);
-    return bias ? at::addmm(*bias, left, right) : at::mm(left, right);
-  }
-#endif
-  const std::int64_t batch = left.dim() == 3 ? left.size(0) : 1;
-  const std::int64_t rows = left.size(-2);
-  const std::int64_t columns = right.size(-1);
-  torch::Tensor result = left.dim() == 3 ? plain({batch, rows, columns}, left) : plain({rows, columns}, left);
+  const std::int64_t rows = left.size(0);
+  const std::int64_t columns = right.size(1);
+  torch::Tensor result = plain({rows, columns}, left);
   if (bias) result.copy_(*bias);
   // Where a matrix has one row or column, LibTorch leaves the stride open.
-  const std::int64_t right_column = columns == 1 ? 1 : right.stride(-1);
-  const std::int64_t right_step = right_column != 1 && left.size(-1) == 1 ? 1 : right.stride(-2);
+  const std::int64_t right_column = columns == 1 ? 1 : right.stride(1);
+  const std::int64_t right_step = right_column != 1 && left.size(1) == 1 ? 1 : right.stride(0);
   AFFINIS_ASSERT(right_column == 1 || right_step == 1);
   const MatrixProduct whole{.rows = rows,
                             .columns = columns,
-                            .depth = left.size(-1),
+                            .depth = left.size(1),
                             .left = values(left),
-                            .left_row = left.stride(-2),
-                            .left_step = left.stride(-1),
+                            .left_row = left.stride(0),
+                            .left_step = left.stride(1),
                             .right = values(right),
                             .right_step = right_step,
                             .right_column = right_column,
@@ -88,19 +77,12 @@ torch::Tensor product(const torch::Tensor& left, const torch::Tensor& right, con
                             .result_row = columns,
                             .adds = bias.has_value()};
   const std::int64_t grain = 1 + kMultiplicationsToShare / (whole.columns * whole.depth);
-  at::parallel_for(0, batch * rows, grain, [&](std::int64_t begin, std::int64_t end) {
-    while (begin < end) {
-      const std::int64_t each = begin / rows;
-      const std::int64_t row = begin - each * rows;
-      MatrixProduct part = whole;
-      part.rows = std::min(end, (each + 1) * rows) - begin;
-      part.left += (batch > 1 ? each * left.stride(0) : 0) + row * part.left_row;
-      part.right += batch > 1 ? each * right.stride(0) : 0;
-      part.result += begin * columns;
-      if (each + 1 < batch) part.right_next = part.right + right.stride(0);
-      multiply(part);
-      begin += part.rows;
-    }
+  at::parallel_for(0, rows, grain, [&](std::int64_t begin, std::int64_t end) {
+    MatrixProduct part = whole;
+    part.rows = end - begin;
+    part.left += begin * part.left_row;
+    part.result += begin * columns;
+    multiply(part);
   });
   return result;
 }
@@ -337,16 +319,24 @@ torch::Tensor sum_of_images(const DirectConvolution& shape, const torch::Tensor&
   return sums.sum(0).as_strided(weight.sizes(), weight.strides());
 }
 
-/// A 3x3 convolution between few channels.
-class Direct : public torch::autograd::Function<Direct> {
+/// The three passes of a convolution between few channels.
+struct DirectPasses {
+  void (*forward)(const DirectConvolution&, const float* input, const float* weight, float* output);
+  void (*input_gradient)(const DirectConvolution&, const float* gradient, const float* weight, float* input_gradient);
+  void (*add_weight_gradient)(const DirectConvolution&, const float* input, const float* gradient, float* weight_gradient);
+};
+
+/// A 3x3 convolution between few channels, or a transposed one that doubles the side.
+template <bool kDoubles>
+class Direct : public torch::autograd::Function<Direct<kDoubles>> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
     context->save_for_backward({input, weight});
-    const DirectConvolution shape = shape_of(input, weight.size(0));
-    torch::Tensor output = channels_last({shape.images, shape.outputs, shape.height, shape.width}, input);
+    const DirectConvolution shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
+    torch::Tensor output = channels_last({shape.images, shape.outputs, kSide * shape.height, kSide * shape.width}, input);
     float* const to = writable(output);
     for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
-      direct_forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, shape.outputs));
+      kPasses.forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, kSide * kSide * shape.outputs));
     });
     return output;
   }
@@ -356,67 +346,42 @@ class Direct : public torch::autograd::Function<Direct> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &input = saved[0], &weight = saved[1];
     const torch::Tensor gradient = as_rows(gradients[0]);
-    const DirectConvolution shape = shape_of(input, weight.size(0));
-    const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, shape.outputs); };
+    const DirectConvolution shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
+    const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, kSide * kSide * shape.outputs); };
     torch::Tensor input_gradient;
     torch::Tensor weight_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = channels_last(input.sizes(), input);
       float* const to = writable(input_gradient);
       for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
-        direct_input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
+        kPasses.input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
       });
     }
     if (context->needs_input_grad(1)) {
       weight_gradient = sum_of_images(shape, weight, [&](const DirectConvolution& some, std::int64_t first, float* to) {
-        add_direct_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
+        kPasses.add_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
       });
     }
     return {input_gradient, weight_gradient};
   }
+
+ private:
+  static constexpr std::int64_t kSide = kDoubles ? 2 : 1;  ///< output pixels beside an input pixel
+  static constexpr DirectPasses kPasses = kDoubles ? DirectPasses{doubling_forward, doubling_input_gradient, add_doubling_weight_gradient}
+                                                   : DirectPasses{direct_forward, direct_input_gradient, add_direct_weight_gradient};
 };
 
-/// A transposed convolution between few channels.
-class DirectDoubling : public torch::autograd::Function<DirectDoubling> {
- public:
-  static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
-    context->save_for_backward({input, weight});
-    const DirectConvolution shape = shape_of(input, weight.size(1));
-    torch::Tensor output = channels_last({shape.images, shape.outputs, 2 * shape.height, 2 * shape.width}, input);
-    float* const to = writable(output);
-    for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
-      doubling_forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, 4 * shape.outputs));
-    });
-    return output;
-  }
-
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, torch::autograd::variable_list gradients) {
-    refuse_second_derivatives();
-    const auto saved = context->get_saved_variables();
-    const torch::Tensor &input = saved[0], &weight = saved[1];
-    const torch::Tensor gradient = as_rows(gradients[0]);
-    const DirectConvolution shape = shape_of(input, weight.size(1));
-    const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, 4 * shape.outputs); };
-    torch::Tensor input_gradient;
-    torch::Tensor weight_gradient;
-    if (context->needs_input_grad(0)) {
-      input_gradient = channels_last(input.sizes(), input);
-      float* const to = writable(input_gradient);
-      for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
-        doubling_input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
-      });
-    }
-    if (context->needs_input_grad(1)) {
-      weight_gradient = sum_of_images(shape, weight, [&](const DirectConvolution& some, std::int64_t first, float* to) {
-        add_doubling_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
-      });
-    }
-    return {input_gradient, weight_gradient};
-  }
-};
+/// Whether work can be shared out among LibTorch's threads.
+bool has_all_threads() {
+#ifdef _OPENMP
+  return true;
+#else
+  return at::get_num_threads() == 1;
+#endif
+}
 
 bool suits(const torch::Tensor& input, const torch::Tensor& weight) {
-  return input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
+  return has_all_threads() && input.dim() == 4 && suits_kernels(input) && suits_kernels(weight) &&
          !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
@@ -439,14 +404,14 @@ std::optional<torch::Tensor> cpu_convolution(const torch::Tensor& input, const t
   if (stride != 1 || !suits(input, weight) || input.size(1) != weight.size(1)) return std::nullopt;
   const std::optional<torch::Tensor> added = bias.defined() ? std::optional<torch::Tensor>(bias) : std::nullopt;
   if (weight.size(2) == 1 && weight.size(3) == 1) return Pointwise::apply(input, weight, added);
-  if (!added && suits_direct(input, weight)) return Direct::apply(input, weight);
+  if (!added && suits_direct(input, weight)) return Direct<false>::apply(input, weight);
   if (suits_winograd(input, weight)) return Winograd::apply(input, weight, added);
   return std::nullopt;
 }
 
 std::optional<torch::Tensor> cpu_doubling_convolution(const torch::Tensor& input, const torch::Tensor& weight) {
   if (!suits(input, weight) || input.size(1) != weight.size(0)) return std::nullopt;
-  if (suits_direct(input, weight)) return DirectDoubling::apply(input, weight);
+  if (suits_direct(input, weight)) return Direct<true>::apply(input, weight);
   if (input.size(2) * input.size(3) > kMostPixels || std::max(weight.size(0), weight.size(1)) > kMostChannelsToDouble) return std::nullopt;
   return Doubling::apply(input, weight);
 }

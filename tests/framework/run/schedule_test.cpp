@@ -63,6 +63,18 @@ TEST(Schedule, KeepsGroupsWithTheirWorker) {
   EXPECT_EQ(take(schedule, 1), "a3");
 }
 
+TEST(Schedule, GoesOnWithTheOwnersOfAnEarlierOne) {
+  const JobGraph jobs = timed_graph({timed_job("a1", {}, 1, "a"), timed_job("b1", {}, 9, "b")});
+  Schedule first(jobs, {});
+  EXPECT_EQ(take(first, 1), "b1");
+  EXPECT_EQ(take(first, 0), "a1");
+  Schedule next(jobs, {});
+  for (const auto& [group, worker] : first.owners()) next.own(group, worker);
+  // The dearer job waits for the worker that has what its group shares.
+  EXPECT_EQ(take(next, 0), "a1");
+  EXPECT_EQ(take(next, 1), "b1");
+}
+
 TEST(Schedule, ForgetsGroupsOfALostWorker) {
   const JobGraph jobs = timed_graph(
       {timed_job("a1", {}, 9, "a"), timed_job("a2", {}, 1, "a"), timed_job("c", {}, 5)});
