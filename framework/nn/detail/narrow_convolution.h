@@ -3,7 +3,7 @@
 #include <cstdint>
 
 // A 3x3 convolution with padding 1 to few channels, for the CPU: a general one pads these to a whole vector. Float32, free of LibTorch; one
-// thread, the same bits for the same input.
+// thread, the same bits for the same input. The input's gradient is direct_input_gradient_of_planes().
 namespace affinis::nn::detail {
 
 /// Images [N, H, W, C], weight [O, 3, 3, C], output [N, O, H, W].
