@@ -1,7 +1,5 @@
 // Training step of single convolutions: LibTorch's own beside those that framework/nn takes while training on small images. What the limits in
 // framework/nn/cpu_convolutions.cpp rest on.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <vector>
@@ -13,6 +11,7 @@
 #include <CLI/CLI.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "experiments/bench/best_milliseconds.h"
 #include "framework/nn/detail/layers.h"
 #include "framework/nn/detail/cpu_convolutions.h"
 
@@ -24,17 +23,6 @@ struct Shape {
   std::int64_t side;
   std::int64_t kernel;
 };
-
-double best_milliseconds(const std::function<void()>& work, int turns) {
-  double best = 0;
-  for (int turn = 0; turn < turns + 3; ++turn) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const double taken = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    if (turn >= 3) best = turn == 3 ? taken : std::min(best, taken);
-  }
-  return best;
-}
 
 torch::Tensor images(std::int64_t batch, std::int64_t channels, std::int64_t side) {
   return at::randn({batch, channels, side, side}).contiguous(at::MemoryFormat::ChannelsLast);
@@ -49,7 +37,7 @@ void compare(const char* what, const Shape& shape, std::int64_t batch, bool doub
   const torch::Tensor gradient = images(batch, shape.out, doubles ? 2 * shape.side : shape.side);
   const auto step = [&](const torch::Tensor& output) { torch::autograd::grad({output}, {input, weight}, {gradient}); };
   const auto own = [&] { return doubles ? cpu_doubling_convolution(input, weight) : cpu_convolution(input, weight, {}, 1); };
-  const double theirs = best_milliseconds(
+  const double theirs = affinis::bench::best_milliseconds(
       [&] {
         step(doubles ? at::conv_transpose2d(input, weight, {}, 2, 1, 1) : at::conv2d(input, weight, {}, 1, shape.kernel / 2));
       },
@@ -60,7 +48,7 @@ void compare(const char* what, const Shape& shape, std::int64_t batch, bool doub
     std::printf(", which is kept\n");
     return;
   }
-  const double ours = best_milliseconds([&] { step(*own()); }, turns);
+  const double ours = affinis::bench::best_milliseconds([&] { step(*own()); }, turns);
   std::printf(", ours %8.3f ms: ratio %.2f\n", ours, theirs / ours);
 }
 

@@ -1,7 +1,5 @@
 // Cross-entropy of class maps, as a training step (loss and gradient) and as an evaluation (loss alone): LibTorch's operations beside the loops
 // of framework/task.
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <vector>
@@ -12,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "experiments/bench/best_milliseconds.h"
 #include "framework/task/losses.h"
 
 namespace {
@@ -22,17 +21,6 @@ struct Maps {
   at::Tensor mask;
   at::Tensor weights;
 };
-
-double best_milliseconds(const std::function<void()>& work, int turns) {
-  double best = 0;
-  for (int turn = 0; turn < turns + 3; ++turn) {
-    const auto begin = std::chrono::steady_clock::now();
-    work();
-    const double taken = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
-    if (turn >= 3) best = turn == 3 ? taken : std::min(best, taken);
-  }
-  return best;
-}
 
 at::Tensor ours(const Maps& maps) { return affinis::task::cross_entropy(maps.logits, maps.labels, maps.mask, maps.weights); }
 
@@ -51,8 +39,8 @@ void compare(const Maps& maps, int turns) {
   };
   std::printf("%3ld classes, %3ld x %-3ld", maps.logits.size(1), maps.logits.size(2), maps.logits.size(3));
   const auto show = [&](const char* what, const std::function<void(Loss)>& work) {
-    const double theirs = best_milliseconds([&] { work(libtorchs); }, turns);
-    const double taken = best_milliseconds([&] { work(ours); }, turns);
+    const double theirs = affinis::bench::best_milliseconds([&] { work(libtorchs); }, turns);
+    const double taken = affinis::bench::best_milliseconds([&] { work(ours); }, turns);
     std::printf("  %s: LibTorch %7.3f ms, ours %7.3f ms, ratio %5.2f", what, theirs, taken, theirs / taken);
   };
   show("step", step);

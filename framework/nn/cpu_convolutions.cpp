@@ -138,28 +138,33 @@ void for_each_block(std::int64_t channels, std::int64_t multiplications, const W
   });
 }
 
-/// For each place, tiles times a block of filters into columns `first` and following of the result: [16, T, depth] and [16] matrices of `columns`.
-void multiply_places(const torch::Tensor& tiles, const float* filters, std::int64_t columns, std::int64_t step, std::int64_t column, std::int64_t first,
-                     const torch::Tensor& result) {
-  const std::int64_t depth = tiles.size(2);
-  MatrixProduct product{.rows = tiles.size(1),
-                        .columns = columns,
-                        .depth = depth,
-                        .left = values(tiles),
-                        .left_row = depth,
-                        .left_step = 1,
-                        .right = filters,
-                        .right_step = step,
-                        .right_column = column,
-                        .result = writable(result) + first,
-                        .result_row = result.size(2)};
+/// The products of all places, whose matrices follow each other so many values apart.
+void multiply_places(MatrixProduct product, std::int64_t left, std::int64_t right, std::int64_t result) {
   for (std::int64_t place = 0; place < kTilePlaces; ++place) {
-    product.right_next = place + 1 < kTilePlaces ? product.right + columns * depth : nullptr;
+    product.right_next = place + 1 < kTilePlaces ? product.right + right : nullptr;
     multiply(product);
-    product.left += tiles.stride(0);
-    product.right += columns * depth;
-    product.result += result.stride(0);
+    product.left += left;
+    product.right += right;
+    product.result += result;
   }
+}
+
+/// Tiles [16, T, depth] times a block of filters, [16] matrices of `columns`, into columns `first` and following of the result.
+void multiply_tiles(const torch::Tensor& tiles, const float* filters, std::int64_t columns, std::int64_t step, std::int64_t column, std::int64_t first,
+                    const torch::Tensor& result) {
+  const std::int64_t depth = tiles.size(2);
+  multiply_places({.rows = tiles.size(1),
+                   .columns = columns,
+                   .depth = depth,
+                   .left = values(tiles),
+                   .left_row = depth,
+                   .left_step = 1,
+                   .right = filters,
+                   .right_step = step,
+                   .right_column = column,
+                   .result = writable(result) + first,
+                   .result_row = result.size(2)},
+                  tiles.stride(0), columns * depth, result.stride(0));
 }
 
 /// Products of tiles [16, T, C] and filters: [16, T, O]. A few filters at a time are transformed and used at once: all of them would have to come
@@ -171,7 +176,7 @@ torch::Tensor outputs_of(const torch::Tensor& tiles, const torch::Tensor& weight
   for_each_block(outputs, tiles.size(1) * channels, [&](std::int64_t first, std::int64_t count, std::vector<float>& filters) {
     filters.resize(static_cast<std::size_t>(kTilePlaces * count * channels));
     transform_filters(count, channels, channels, values(weight) + first * 9 * channels, filters.data());
-    multiply_places(tiles, filters.data(), count, 1, channels, first, result);
+    multiply_tiles(tiles, filters.data(), count, 1, channels, first, result);
   });
   return result;
 }
@@ -184,7 +189,7 @@ torch::Tensor inputs_of(const torch::Tensor& tiles, const torch::Tensor& weight)
   for_each_block(channels, tiles.size(1) * outputs, [&](std::int64_t first, std::int64_t count, std::vector<float>& filters) {
     filters.resize(static_cast<std::size_t>(kTilePlaces * count * outputs));
     transform_filters(outputs, count, channels, values(weight) + first, filters.data());
-    multiply_places(tiles, filters.data(), count, count, 1, first, result);
+    multiply_tiles(tiles, filters.data(), count, count, 1, first, result);
   });
   return result;
 }
@@ -196,24 +201,18 @@ void filters_gradient(const torch::Tensor& gradients, const torch::Tensor& tiles
   const std::int64_t depth = tiles.size(1);
   for_each_block(channels, outputs * depth, [&](std::int64_t first, std::int64_t count, std::vector<float>& products) {
     products.resize(static_cast<std::size_t>(kTilePlaces * outputs * count));
-    MatrixProduct product{.rows = outputs,
-                          .columns = count,
-                          .depth = depth,
-                          .left = values(gradients),
-                          .left_row = 1,
-                          .left_step = outputs,
-                          .right = values(tiles) + first,
-                          .right_step = channels,
-                          .right_column = 1,
-                          .result = products.data(),
-                          .result_row = count};
-    for (std::int64_t place = 0; place < kTilePlaces; ++place) {
-      product.right_next = place + 1 < kTilePlaces ? product.right + tiles.stride(0) : nullptr;
-      multiply(product);
-      product.left += gradients.stride(0);
-      product.right += tiles.stride(0);
-      product.result += outputs * count;
-    }
+    multiply_places({.rows = outputs,
+                     .columns = count,
+                     .depth = depth,
+                     .left = values(gradients),
+                     .left_row = 1,
+                     .left_step = outputs,
+                     .right = values(tiles) + first,
+                     .right_step = channels,
+                     .right_column = 1,
+                     .result = products.data(),
+                     .result_row = count},
+                    gradients.stride(0), tiles.stride(0), outputs * count);
     transform_filter_gradient(outputs, count, channels, products.data(), writable(weight_gradient) + first);
   });
 }
@@ -285,24 +284,24 @@ class Doubling : public torch::autograd::Function<Doubling> {
 
 constexpr std::int64_t kImagesTogether = 4;  ///< whose share of a weight's gradient is one sum, whatever the number of threads
 
-DirectConvolution shape_of(const torch::Tensor& input, std::int64_t outputs) {
+ConvolutionShape shape_of(const torch::Tensor& input, std::int64_t outputs) {
   return {input.size(0), input.size(2), input.size(3), input.size(1), outputs};
 }
 
 /// Some of the images' pixels, each with `channels`.
 template <typename Value>
-Value* skip(Value* images, const DirectConvolution& shape, std::int64_t first, std::int64_t channels) {
+Value* skip(Value* images, const ConvolutionShape& shape, std::int64_t first, std::int64_t channels) {
   return images + first * shape.height * shape.width * channels;
 }
 
 /// Calls work(part of the images, number of the first) on LibTorch's threads.
 template <typename Work>
-void for_some_images(const DirectConvolution& shape, std::int64_t together, const Work& work) {
+void for_some_images(const ConvolutionShape& shape, std::int64_t together, const Work& work) {
   const std::int64_t parts = (shape.images + together - 1) / together;
   const std::int64_t multiplications = together * shape.height * shape.width * shape.channels * shape.outputs * 9;
   at::parallel_for(0, parts, 1 + kMultiplicationsToShare / multiplications, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t part = begin; part < end; ++part) {
-      DirectConvolution some = shape;
+      ConvolutionShape some = shape;
       some.images = std::min(together, shape.images - part * together);
       work(some, part * together);
     }
@@ -311,19 +310,19 @@ void for_some_images(const DirectConvolution& shape, std::int64_t together, cons
 
 /// The sum of what add(part of the images, number of the first, sum) gives.
 template <typename Add>
-torch::Tensor sum_of_images(const DirectConvolution& shape, const torch::Tensor& weight, const Add& add) {
+torch::Tensor sum_of_images(const ConvolutionShape& shape, const torch::Tensor& weight, const Add& add) {
   const std::int64_t parts = (shape.images + kImagesTogether - 1) / kImagesTogether;
   torch::Tensor sums = at::zeros({parts, weight.numel()}, weight.options().requires_grad(false));
   float* const to = writable(sums);
-  for_some_images(shape, kImagesTogether, [&](const DirectConvolution& some, std::int64_t first) { add(some, first, to + first / kImagesTogether * weight.numel()); });
+  for_some_images(shape, kImagesTogether, [&](const ConvolutionShape& some, std::int64_t first) { add(some, first, to + first / kImagesTogether * weight.numel()); });
   return sums.sum(0).as_strided(weight.sizes(), weight.strides());
 }
 
 /// The three passes of a convolution between few channels.
 struct DirectPasses {
-  void (*forward)(const DirectConvolution&, const float* input, const float* weight, float* output);
-  void (*input_gradient)(const DirectConvolution&, const float* gradient, const float* weight, float* input_gradient);
-  void (*add_weight_gradient)(const DirectConvolution&, const float* input, const float* gradient, float* weight_gradient);
+  void (*forward)(const ConvolutionShape&, const float* input, const float* weight, float* output);
+  void (*input_gradient)(const ConvolutionShape&, const float* gradient, const float* weight, float* input_gradient);
+  void (*add_weight_gradient)(const ConvolutionShape&, const float* input, const float* gradient, float* weight_gradient);
 };
 
 /// A 3x3 convolution between few channels, or a transposed one that doubles the side.
@@ -332,10 +331,10 @@ class Direct : public torch::autograd::Function<Direct<kDoubles>> {
  public:
   static torch::Tensor forward(torch::autograd::AutogradContext* context, const torch::Tensor& input, const torch::Tensor& weight) {
     context->save_for_backward({input, weight});
-    const DirectConvolution shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
+    const ConvolutionShape shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
     torch::Tensor output = channels_last({shape.images, shape.outputs, kSide * shape.height, kSide * shape.width}, input);
     float* const to = writable(output);
-    for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+    for_some_images(shape, 1, [&](const ConvolutionShape& some, std::int64_t first) {
       kPasses.forward(some, skip(values(input), shape, first, shape.channels), values(weight), skip(to, shape, first, kSide * kSide * shape.outputs));
     });
     return output;
@@ -346,19 +345,19 @@ class Direct : public torch::autograd::Function<Direct<kDoubles>> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &input = saved[0], &weight = saved[1];
     const torch::Tensor gradient = as_rows(gradients[0]);
-    const DirectConvolution shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
+    const ConvolutionShape shape = shape_of(input, weight.size(kDoubles ? 1 : 0));
     const auto of = [&](std::int64_t first) { return skip(values(gradient), shape, first, kSide * kSide * shape.outputs); };
     torch::Tensor input_gradient;
     torch::Tensor weight_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = channels_last(input.sizes(), input);
       float* const to = writable(input_gradient);
-      for_some_images(shape, 1, [&](const DirectConvolution& some, std::int64_t first) {
+      for_some_images(shape, 1, [&](const ConvolutionShape& some, std::int64_t first) {
         kPasses.input_gradient(some, of(first), values(weight), skip(to, shape, first, shape.channels));
       });
     }
     if (context->needs_input_grad(1)) {
-      weight_gradient = sum_of_images(shape, weight, [&](const DirectConvolution& some, std::int64_t first, float* to) {
+      weight_gradient = sum_of_images(shape, weight, [&](const ConvolutionShape& some, std::int64_t first, float* to) {
         kPasses.add_weight_gradient(some, skip(values(input), shape, first, shape.channels), of(first), to);
       });
     }

@@ -126,7 +126,7 @@ void add_outer_products(const Padded& seen, std::int64_t y, std::int64_t left_st
 
 /// A convolution of images that are seen through `band`; fill(padded, image) brings one.
 template <typename Fill>
-void convolve(const DirectConvolution& shape, std::int64_t channels, std::int64_t outputs, std::int64_t pixels, const Band& band, const Fill& fill,
+void convolve(const ConvolutionShape& shape, std::int64_t channels, std::int64_t outputs, std::int64_t pixels, const Band& band, const Fill& fill,
               float* output) {
   Padded padded(shape.height, shape.width, channels, 1, 1);
   // Rows follow each other without a break where blocks fit into them: more rows of the left matrix at a time, and some outputs that nobody wants.
@@ -150,7 +150,7 @@ std::int64_t weight_at(std::int64_t first, std::int64_t ky, std::int64_t kx, std
 }
 
 /// What inputs see of outputs: weights turned around by half, the channels exchanged.
-Band seen_from_inputs(const DirectConvolution& shape, std::int64_t pixels, const float* weight) {
+Band seen_from_inputs(const ConvolutionShape& shape, std::int64_t pixels, const float* weight) {
   Band band(kTaps, (pixels + kTaps - 1) * shape.outputs, pixels * shape.channels);
   for_each_weight(pixels, 1, shape.outputs, shape.channels, [&](auto ky, auto row, auto column, auto c, auto kx, auto o) {
     band.at(ky, row, column) = weight[weight_at(o, kTaps - 1 - ky, kTaps - 1 - kx, c, shape.channels)];
@@ -181,7 +181,7 @@ void for_each_doubling_weight(std::int64_t channels, std::int64_t outputs, const
 
 }  // namespace
 
-void direct_forward(const DirectConvolution& shape, const float* input, const float* weight, float* output) {
+void direct_forward(const ConvolutionShape& shape, const float* input, const float* weight, float* output) {
   const std::int64_t pixels = pixels_together(shape.outputs, shape.width);
   Band band(kTaps, (pixels + kTaps - 1) * shape.channels, pixels * shape.outputs);
   for_each_weight(pixels, 1, shape.channels, shape.outputs, [&](auto ky, auto row, auto column, auto o, auto kx, auto c) {
@@ -191,19 +191,19 @@ void direct_forward(const DirectConvolution& shape, const float* input, const fl
            [&](Padded& padded, std::int64_t image) { padded.fill(input + image * shape.height * shape.width * shape.channels); }, output);
 }
 
-void direct_input_gradient(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
+void direct_input_gradient(const ConvolutionShape& shape, const float* gradient, const float* weight, float* input_gradient) {
   const std::int64_t pixels = pixels_together(shape.channels, shape.width);
   convolve(shape, shape.outputs, shape.channels, pixels, seen_from_inputs(shape, pixels, weight),
            [&](Padded& padded, std::int64_t image) { padded.fill(gradient + image * shape.height * shape.width * shape.outputs); }, input_gradient);
 }
 
-void direct_input_gradient_of_planes(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
+void direct_input_gradient_of_planes(const ConvolutionShape& shape, const float* gradient, const float* weight, float* input_gradient) {
   const std::int64_t pixels = pixels_together(shape.channels, shape.width);
   convolve(shape, shape.outputs, shape.channels, pixels, seen_from_inputs(shape, pixels, weight),
            [&](Padded& padded, std::int64_t image) { padded.fill_from_planes(gradient + image * shape.height * shape.width * shape.outputs); }, input_gradient);
 }
 
-void add_direct_weight_gradient(const DirectConvolution& shape, const float* input, const float* gradient, float* weight_gradient) {
+void add_direct_weight_gradient(const ConvolutionShape& shape, const float* input, const float* gradient, float* weight_gradient) {
   const std::int64_t pixels = pixels_together(shape.outputs, shape.width);
   Band sums(kTaps, (pixels + kTaps - 1) * shape.channels, pixels * shape.outputs);
   Padded padded(shape.height, shape.width, shape.channels, 1, 1);
@@ -219,7 +219,7 @@ void add_direct_weight_gradient(const DirectConvolution& shape, const float* inp
   });
 }
 
-void doubling_forward(const DirectConvolution& shape, const float* input, const float* weight, float* output) {
+void doubling_forward(const ConvolutionShape& shape, const float* input, const float* weight, float* output) {
   Band band(3, 2 * shape.channels, 2 * shape.outputs);
   for_each_doubling_weight(shape.channels, shape.outputs, [&](auto place, auto row, auto column, auto c, auto ky, auto kx, auto o) {
     band.at(place, row, column) = weight[weight_at(c, ky, kx, o, shape.outputs)];
@@ -236,7 +236,7 @@ void doubling_forward(const DirectConvolution& shape, const float* input, const 
   }
 }
 
-void doubling_input_gradient(const DirectConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
+void doubling_input_gradient(const ConvolutionShape& shape, const float* gradient, const float* weight, float* input_gradient) {
   const std::int64_t pixels = pixels_together(shape.channels, shape.width);
   Band band(kTaps, (2 * (pixels - 1) + kTaps) * shape.outputs, pixels * shape.channels);
   for_each_weight(pixels, 2, shape.outputs, shape.channels, [&](auto ky, auto row, auto column, auto c, auto kx, auto o) {
@@ -252,7 +252,7 @@ void doubling_input_gradient(const DirectConvolution& shape, const float* gradie
   }
 }
 
-void add_doubling_weight_gradient(const DirectConvolution& shape, const float* input, const float* gradient, float* weight_gradient) {
+void add_doubling_weight_gradient(const ConvolutionShape& shape, const float* input, const float* gradient, float* weight_gradient) {
   Band sums(3, 2 * shape.channels, 2 * shape.outputs);
   Padded padded(shape.height, shape.width, shape.channels, 0, 1);
   for (std::int64_t image = 0; image < shape.images; ++image) {

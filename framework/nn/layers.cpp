@@ -229,7 +229,7 @@ class SharedNorm : public torch::autograd::Function<SharedNorm> {
 /// A 3x3 convolution to the channels of a prediction, which leave it as planes.
 class Outputs : public torch::autograd::Function<Outputs> {
  public:
-  static NarrowConvolution shape_of(const torch::Tensor& input, const torch::Tensor& weight) {
+  static ConvolutionShape shape_of(const torch::Tensor& input, const torch::Tensor& weight) {
     return {input.size(0), input.size(2), input.size(3), input.size(1), weight.size(0)};
   }
 
@@ -237,8 +237,8 @@ class Outputs : public torch::autograd::Function<Outputs> {
                                const torch::Tensor& bias) {
     context->save_for_backward({input, weight});
     torch::Tensor output = at::empty({input.size(0), weight.size(0), input.size(2), input.size(3)}, input.options());
-    const NarrowConvolution shape = shape_of(input, weight);
-    (shape.possible() ? narrow_forward : planar_forward)(shape, input.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+    const ConvolutionShape shape = shape_of(input, weight);
+    (suits_narrow(shape) ? narrow_forward : planar_forward)(shape, input.const_data_ptr<float>(), weight.const_data_ptr<float>(),
                                                          bias.const_data_ptr<float>(), output.mutable_data_ptr<float>());
     return output;
   }
@@ -248,23 +248,19 @@ class Outputs : public torch::autograd::Function<Outputs> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &input = saved[0], &weight = saved[1];
     const torch::Tensor gradient = gradients[0].contiguous();
-    const NarrowConvolution shape = shape_of(input, weight);
+    const ConvolutionShape shape = shape_of(input, weight);
     torch::Tensor input_gradient;
     torch::Tensor weight_gradient;
     torch::Tensor bias_gradient;
     if (context->needs_input_grad(0)) {
       input_gradient = at::empty_like(input);
-      if (shape.possible()) {
-        direct_input_gradient_of_planes({shape.images, shape.height, shape.width, shape.channels, shape.outputs}, gradient.const_data_ptr<float>(),
-                                        weight.const_data_ptr<float>(), input_gradient.mutable_data_ptr<float>());
-      } else {
-        planar_input_gradient(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(), input_gradient.mutable_data_ptr<float>());
-      }
+      (suits_narrow(shape) ? direct_input_gradient_of_planes : planar_input_gradient)(shape, gradient.const_data_ptr<float>(), weight.const_data_ptr<float>(),
+                                                                                      input_gradient.mutable_data_ptr<float>());
     }
     if (context->needs_input_grad(1) || context->needs_input_grad(2)) {
       weight_gradient = at::empty_like(weight);
       bias_gradient = at::empty({weight.size(0)}, weight.options().requires_grad(false));
-      (shape.possible() ? narrow_weight_gradient : planar_weight_gradient)(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
+      (suits_narrow(shape) ? narrow_weight_gradient : planar_weight_gradient)(shape, input.const_data_ptr<float>(), gradient.const_data_ptr<float>(),
                                                                            weight_gradient.mutable_data_ptr<float>(), bias_gradient.mutable_data_ptr<float>());
     }
     return {input_gradient, weight_gradient, bias_gradient};
@@ -292,9 +288,21 @@ class HyperbolicTangent : public torch::autograd::Function<HyperbolicTangent> {
   }
 };
 
+bool is_plain_vector(const torch::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); }
+
+/// A running statistic's step, without LibTorch, which needs longer to find out what a few channels are than this takes.
+void move_towards(const torch::Tensor& running, const torch::Tensor& batch, double factor) {
+  float* const to = running.mutable_data_ptr<float>();
+  const float* const from = batch.const_data_ptr<float>();
+  const auto keep = static_cast<float>(1 - kMomentum);
+  const auto take = static_cast<float>(kMomentum * factor);
+  for (std::int64_t i = 0; i < running.numel(); ++i) to[i] = keep * to[i] + take * from[i];
+}
+
 }  // namespace
 
 torch::Tensor bounded(const torch::Tensor& values) {
+  // LibTorch shares its own out.
   const bool ours = values.is_cpu() && values.scalar_type() == at::kFloat && values.is_non_overlapping_and_dense() && at::get_num_threads() == 1;
   return ours ? HyperbolicTangent::apply(values) : at::tanh(values);
 }
@@ -321,21 +329,6 @@ InitialRule DoublingConvolutionImpl::initial_rule(const std::string& /*parameter
   const double fan_out = static_cast<double>(value.size(1) * value.size(2) * value.size(3));
   return {InitialRule::Kind::kNormal, std::sqrt(2.0 / fan_out)};
 }
-
-namespace {
-
-bool is_plain_vector(const torch::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); }
-
-/// A running statistic's step, without LibTorch, which needs longer to find out what a few channels are than this takes.
-void move_towards(const torch::Tensor& running, const torch::Tensor& batch, double factor) {
-  float* const to = running.mutable_data_ptr<float>();
-  const float* const from = batch.const_data_ptr<float>();
-  const auto keep = static_cast<float>(1 - kMomentum);
-  const auto take = static_cast<float>(kMomentum * factor);
-  for (std::int64_t i = 0; i < running.numel(); ++i) to[i] = keep * to[i] + take * from[i];
-}
-
-}  // namespace
 
 NormImpl::NormImpl(std::int64_t channels, Activation activation_)
     : activation(activation_),
@@ -421,9 +414,9 @@ OutputConvolutionImpl::OutputConvolutionImpl(std::int64_t in, std::int64_t out, 
 
 torch::Tensor OutputConvolutionImpl::forward(const torch::Tensor& input) {
   if (weight.size(2) == 3 && input.dim() == 4 && input.size(1) == weight.size(1) && suits_kernels(input) && suits_kernels(weight)) {
-    const NarrowConvolution shape = Outputs::shape_of(input, weight);
+    const ConvolutionShape shape = Outputs::shape_of(input, weight);
     // Planes are one thread's work; LibTorch shares its own out.
-    if (shape.possible() || (at::get_num_threads() == 1 && suits_planar(shape))) return Outputs::apply(input, weight, bias);
+    if (suits_narrow(shape) || (at::get_num_threads() == 1 && suits_planar(shape))) return Outputs::apply(input, weight, bias);
   }
   return at::conv2d(input, weight, bias, 1, weight.size(2) / 2).contiguous();
 }

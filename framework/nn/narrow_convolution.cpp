@@ -22,7 +22,7 @@ inline Vector& vector_at(float* values) { return *reinterpret_cast<Vector*>(valu
 /// Three rows around one, each with a pixel of zeros at both ends. Rows outside of the image are zeros.
 class RowWindow {
  public:
-  explicit RowWindow(const NarrowConvolution& shape)
+  explicit RowWindow(const ConvolutionShape& shape)
       : height_(shape.height), channels_(shape.channels), length_((shape.width + 2) * shape.channels), rows_(static_cast<std::size_t>(4 * length_)) {}
 
   /// Begins an image; write(y, target) puts a row's width * channels values there.
@@ -70,7 +70,7 @@ void repeat_row(const float* values, std::int64_t width, std::int64_t channels, 
 }
 
 /// The weights of every (output, tap), repeated for each pixel of a vector: [O, 9, 16].
-std::vector<float> tiled_weights(const NarrowConvolution& shape, const float* weight) {
+std::vector<float> tiled_weights(const ConvolutionShape& shape, const float* weight) {
   std::vector<float> result(static_cast<std::size_t>(shape.outputs * kTaps * kLanes));
   for (std::size_t i = 0; i < result.size(); ++i) {
     const auto at = static_cast<std::int64_t>(i);
@@ -141,7 +141,7 @@ AFFINIS_SIMD void add_row_weight_products(const Rows& rows, const float* gradien
 
 }  // namespace
 
-void narrow_forward(const NarrowConvolution& shape, const float* input, const float* weight, const float* bias, float* output) {
+void narrow_forward(const ConvolutionShape& shape, const float* input, const float* weight, const float* bias, float* output) {
   const std::int64_t length = shape.width * shape.channels;
   const std::vector<float> weights = tiled_weights(shape, weight);
   std::vector<float> values(static_cast<std::size_t>(shape.outputs * length));
@@ -160,7 +160,7 @@ void narrow_forward(const NarrowConvolution& shape, const float* input, const fl
   }
 }
 
-void narrow_weight_gradient(const NarrowConvolution& shape, const float* input, const float* gradient, float* weight_gradient,
+void narrow_weight_gradient(const ConvolutionShape& shape, const float* input, const float* gradient, float* weight_gradient,
                             float* bias_gradient) {
   const std::int64_t length = shape.width * shape.channels;
   std::vector<float> repeated(static_cast<std::size_t>(shape.outputs * length));

@@ -32,7 +32,7 @@ AFFINIS_SIMD void to_pixels(const float* planes, std::int64_t channels, std::int
 /// One image as planes [C, H + 2, W + 2] with a border of zeros.
 class Planes {
  public:
-  Planes(const NarrowConvolution& shape, std::int64_t channels)
+  Planes(const ConvolutionShape& shape, std::int64_t channels)
       : pitch(shape.width + 2), size((shape.height + 2) * pitch), values(static_cast<std::size_t>(channels * size)), shape_(shape), channels_(channels) {}
 
   float* at(std::int64_t channel, std::int64_t y) { return values.data() + channel * size + (y + 1) * pitch + 1; }
@@ -61,12 +61,12 @@ class Planes {
   std::vector<float> values;
 
  private:
-  NarrowConvolution shape_;
+  ConvolutionShape shape_;
   std::int64_t channels_;
 };
 
 /// [O, 9, C] -> [C, 9, O] with the taps the other way round: what an input sees of the outputs.
-std::vector<float> seen_from_inputs(const NarrowConvolution& shape, const float* weight) {
+std::vector<float> seen_from_inputs(const ConvolutionShape& shape, const float* weight) {
   std::vector<float> result(static_cast<std::size_t>(shape.outputs * kTaps * shape.channels));
   for (std::int64_t o = 0; o < shape.outputs; ++o) {
     for (std::int64_t tap = 0; tap < kTaps; ++tap) {
@@ -80,11 +80,11 @@ std::vector<float> seen_from_inputs(const NarrowConvolution& shape, const float*
 
 }  // namespace
 
-bool suits_planar(const NarrowConvolution& shape) {
+bool suits_planar(const ConvolutionShape& shape) {
   return shape.width % 16 == 0 && shape.channels <= kMostChannels && shape.outputs >= 1 && shape.outputs <= kMostOutputs;
 }
 
-void planar_forward(const NarrowConvolution& shape, const float* input, const float* weight, const float* bias, float* output) {
+void planar_forward(const ConvolutionShape& shape, const float* input, const float* weight, const float* bias, float* output) {
   Planes planes(shape, shape.channels);
   const std::vector<std::int64_t> places = planes.places();
   const std::int64_t pixels = shape.height * shape.width;
@@ -110,7 +110,7 @@ void planar_forward(const NarrowConvolution& shape, const float* input, const fl
   }
 }
 
-void planar_input_gradient(const NarrowConvolution& shape, const float* gradient, const float* weight, float* input_gradient) {
+void planar_input_gradient(const ConvolutionShape& shape, const float* gradient, const float* weight, float* input_gradient) {
   Planes planes(shape, shape.outputs);
   const std::vector<std::int64_t> places = planes.places();
   const std::vector<float> weights = seen_from_inputs(shape, weight);
@@ -136,7 +136,7 @@ void planar_input_gradient(const NarrowConvolution& shape, const float* gradient
   }
 }
 
-void planar_weight_gradient(const NarrowConvolution& shape, const float* input, const float* gradient, float* weight_gradient,
+void planar_weight_gradient(const ConvolutionShape& shape, const float* input, const float* gradient, float* weight_gradient,
                             float* bias_gradient) {
   Planes seen(shape, shape.channels);
   Planes wanted(shape, shape.outputs);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 #include <map>
 #include <utility>
 
@@ -129,7 +130,7 @@ void Optimizer::step(double learning_rate) {
       if (!gradient.defined() || !parameter.requires_grad()) continue;
       // The fused kernels walk the memory and trust that all of a parameter's tensors lie alike.
       if (gradient.strides() != parameter.strides()) gradient = at::empty_like(parameter).copy_(gradient);
-      if (adam_ && at::get_num_threads() == 1 && lie_alike({parameter, gradient, first_[i], second_[i]})) {
+      if (adam_ && at::get_num_threads() == 1 && steps_.is_cpu() && lie_alike({parameter, gradient, first_[i], second_[i]})) {
         // A view's add_() takes as long as a small tensor's whole step.
         float& steps_of_it = steps_.mutable_data_ptr<float>()[i];
         steps_of_it += 1;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 #include <c10/core/Allocator.h>
@@ -27,7 +30,7 @@ struct alignas(kAlignment) Header {
 };
 static_assert(sizeof(Header) == kAlignment);
 
-/// The class of the smallest size that so many bytes fit into, and that size: steps of an eighth of a power of two.
+/// The class of the smallest size that so many bytes fit into, and that size: steps of a quarter of a power of two.
 std::pair<std::size_t, std::size_t> class_of(std::size_t bytes) {
   const std::size_t least = std::max<std::size_t>(bytes, kAlignment * kSteps);
   const std::size_t power = std::bit_floor(least);

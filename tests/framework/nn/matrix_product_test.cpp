@@ -166,7 +166,7 @@ TEST(MatrixProduct, TakesRowsAndColumnsFromAnyPlaces) {
 }
 
 TEST(PlanarConvolution, EqualsASumOfAllTaps) {
-  for (const NarrowConvolution& shape : std::vector<NarrowConvolution>{{2, 6, 16, 8, 5}, {2, 5, 32, 3, 17}, {1, 1, 16, 1, 1}, {1, 40, 48, 16, 20}}) {
+  for (const ConvolutionShape& shape : std::vector<ConvolutionShape>{{2, 6, 16, 8, 5}, {2, 5, 32, 3, 17}, {1, 1, 16, 1, 1}, {1, 40, 48, 16, 20}}) {
     ASSERT_TRUE(suits_planar(shape));
     const std::int64_t pixels = shape.height * shape.width;
     const std::vector<float> input = random_values(shape.images * pixels * shape.channels, 7);
